@@ -1,0 +1,230 @@
+// The form of anycast.yaml: types, ranges and defaults of every key. What keys mean together is topology-checks.ts.
+import { z } from 'zod';
+import { parseEndpoint, parseIpv4, parsePrefix } from './ip.ts';
+
+const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes, 63 at most');
+const prefix = z.string().refine((text) => parsePrefix(text) !== undefined, 'an IPv4 prefix with zero host bits');
+const address = z.string().refine((text) => parseIpv4(text) !== undefined, 'an IPv4 address');
+const endpoint = z.string().refine((text) => parseEndpoint(text, 179) !== undefined, 'an IPv4 address or address:port');
+const asn = z.int().min(0).max(4294967295);
+const httpUrl = z.string().regex(/^https?:\/\/[^\s]+$/, 'an http or https URL');
+const community = z.string().regex(/^\d{1,5}:\d{1,5}$/, 'a community such as 65001:100');
+const hostPort = z.string().regex(/^[A-Za-z0-9.-]+:\d{1,5}$/, 'host:port');
+const jwk = z.record(z.string(), z.unknown());
+const seconds = (min: number, max: number) => z.number().min(min).max(max);
+
+export const probeSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.enum(['http', 'https']),
+    /** `{app}` stands for the region's own application, see regions[].apps. */
+    url: z.string().regex(/^https?:\/\/[^\s]+$/, 'an http or https URL'),
+    expectStatus: z.array(z.int().min(100).max(599)).min(1).default([200]),
+    expectBody: z.string().max(500).optional(),
+    headers: z.record(z.string(), z.string()).default({}),
+    /** For https: verify the server's certificate. */
+    verifyTls: z.boolean().default(true),
+  }),
+  z.strictObject({ type: z.literal('tcp'), target: z.string().min(1) }),
+  z.strictObject({
+    type: z.literal('dns'),
+    server: z.string().min(1),
+    query: z.string().min(1),
+    recordType: z.enum(['A', 'AAAA', 'TXT', 'CNAME', 'MX', 'SRV', 'NS']).default('A'),
+    expect: z.string().optional(),
+  }),
+  z.strictObject({
+    type: z.literal('exec'),
+    /** Argument vector, run without a shell. */
+    argv: z.array(z.string().min(1)).min(1).max(64),
+  }),
+]);
+export type ProbeConfig = z.infer<typeof probeSchema>;
+
+const healthSchema = z.strictObject({
+  probe: probeSchema,
+  intervalMs: z.int().min(100).max(300_000).default(1000),
+  timeoutMs: z.int().min(50).max(60_000).default(800),
+  window: z
+    .strictObject({
+      /** This many failures ... */
+      fail: z.int().min(1).max(50).default(3),
+      /** ... among this many latest probes mean unhealthy. */
+      of: z.int().min(1).max(50).default(5),
+      /** This many passes in a row mean healthy again. */
+      recover: z.int().min(1).max(50).default(5),
+    })
+    .prefault({}),
+  /** Keep an idle connection to the application; its loss starts probes at once. */
+  sentinel: z.boolean().default(true),
+  /** Slower than this for most of the window is degraded. */
+  degradedLatencyMs: z.number().min(1).optional(),
+});
+
+const byRole = <T extends z.ZodType>(value: T) =>
+  z.strictObject({ primary: value.optional(), backup: value.optional(), lastResort: value.optional() });
+
+const dataPlaneSchema = z.strictObject({
+  mode: z.enum(['reverse-proxy', 'snat', 'dnat-udr', 'none']).default('none'),
+  ports: z.array(z.strictObject({ listen: z.int().min(1).max(65535), to: z.int().min(1).max(65535) })).default([]),
+  /** How several active NVAs of a region keep both directions of a connection together. */
+  symmetry: z.enum(['load-balancer', 'shared-sessions']).optional(),
+});
+
+const vipSchema = z.strictObject({
+  name,
+  group: name.default('default'),
+  prefix,
+  mode: z.enum(['primary-backup', 'active-active']).default('primary-backup'),
+  /** Ranking for primary-backup (best first), members for active-active. */
+  regions: z.array(name).min(1).max(16),
+  nvas: z.enum(['all', 'one']).default('all'),
+  priority: z.int().min(0).max(1000).default(100),
+  failback: z
+    .strictObject({ mode: z.enum(['auto', 'manual']).default('auto'), afterSeconds: seconds(0, 604800).default(600) })
+    .prefault({}),
+  onVerifyFailure: z.enum(['alarm', 'rollback', 'withdraw-old']).default('alarm'),
+  onLocalFailure: z.enum(['last-resort', 'withdraw']).default('last-resort'),
+  health: healthSchema,
+  signals: z
+    .array(
+      z.strictObject({
+        type: z.literal('kql'),
+        /** Rows (region, healthy) of the newest state; a region without a row is unknown. */
+        query: z.string().min(1).max(10_000),
+        intervalSeconds: seconds(30, 3600).default(60),
+      }),
+    )
+    .max(8)
+    .default([]),
+  dataPlane: dataPlaneSchema.prefault({}),
+  /** How an observer asks the vip and learns which region answered. */
+  observe: z.strictObject({ url: httpUrl, header: z.string().min(1).default('x-anycast-region') }).optional(),
+  serves: z.strictObject({ onPremises: z.boolean().default(true) }).prefault({}),
+  communities: z.union([z.array(community).max(32), byRole(z.array(community).max(32))]).default([]),
+  med: z.union([z.int().min(0).max(4294967295), byRole(z.int().min(0).max(4294967295))]).optional(),
+});
+
+const regionSchema = z.strictObject({
+  name,
+  routeServer: z.strictObject({
+    resourceId: z.string().min(1),
+    peers: z.array(endpoint).min(1).max(8),
+    subnet: prefix.optional(),
+    /** Routes a peer may send before Route Server ends the session (4,000 since 2025). */
+    routeLimit: z.int().min(10).max(100_000).default(4000),
+  }),
+  circuit: z
+    .strictObject({ resourceId: z.string().min(1), peering: z.string().default('AzurePrivatePeering') })
+    .optional(),
+  nvas: z
+    .array(
+      z.strictObject({
+        name,
+        asn,
+        address,
+        agent: z.string().regex(/^https:\/\/[^\s/]+$/, 'an https origin such as https://10.1.1.4:8443'),
+        bgpConnection: z.string().min(1),
+        /** Object id of the VM's managed identity; when set, only it may report for this NVA. */
+        principalId: z.string().min(1).optional(),
+      }),
+    )
+    .min(1),
+  /** The region's own instance of each vip's application (host:port), what `{app}` stands for. */
+  apps: z.record(name, hostPort).default({}),
+});
+
+const guardsSchema = z.strictObject({
+  /** Automatic moves (counted by cause: region and verdict, not by vip) allowed per window. */
+  maxMovesPerWindow: z.int().min(1).max(1000).default(3),
+  windowSeconds: seconds(10, 86400).default(600),
+  /** This share of regions failing at once is a mass failure: automation keeps what is. */
+  massFailureShare: z.number().gt(0).max(1).default(0.5),
+  /** A new leader without a fresh view of its own waits this long. */
+  warmUpSeconds: seconds(0, 600).default(30),
+  /** Least time between two automatic moves of a vip away from a region that still works. */
+  dwellSeconds: seconds(0, 86400).default(60),
+  /** A brown-out must last this long before traffic moves. */
+  persistSeconds: seconds(1, 3600).default(30),
+  /** Unknown for longer than this is worth an alert. */
+  graceSeconds: seconds(1, 3600).default(60),
+  /** Recentring waits for this long without any change. */
+  calmSeconds: seconds(0, 3600).default(60),
+  /** A target must have been healthy for this long before automation moves traffic to it by choice. */
+  provenSeconds: seconds(0, 3600).default(10),
+  /** An intent that could not be carried out by then is dropped and says so. */
+  intentSeconds: seconds(10, 3600).default(120),
+  /** After a person's move automation leaves the vip alone for this long. */
+  humanHoldSeconds: seconds(0, 604800).default(3600),
+  flapPenalty: z
+    .strictObject({
+      perMove: z.number().min(0).default(1000),
+      suppress: z.number().min(1).default(2500),
+      reuse: z.number().min(1).default(750),
+      max: z.number().min(1).default(12000),
+      halfLifeSeconds: seconds(1, 86400).default(900),
+    })
+    .prefault({}),
+  /** shadow: decide and audit, never act. */
+  mode: z.enum(['act', 'shadow']).default('act'),
+});
+
+export const topologySchema = z.strictObject({
+  version: z.literal(1),
+  name,
+  transport: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('expressroute'), circuits: z.enum(['shared', 'separate']) }),
+    z.strictObject({ kind: z.literal('vpn') }),
+  ]),
+  prepend: z
+    .strictObject({
+      /** Absent: each NVA prepends its own ASN. */
+      asn: asn.optional(),
+      step: z.int().min(1).max(30).optional(),
+      headroom: z.int().min(1).max(30).default(4),
+    })
+    .prefault({}),
+  timing: z
+    .strictObject({
+      reportSeconds: seconds(0.2, 60).default(2),
+      tickSeconds: z.int().min(1).max(60).default(5),
+      /** Route Server applies about one change per prefix in this time. */
+      routeChangeSeconds: seconds(0, 300).default(30),
+      /** Hold time offered to Route Server; the lower of both sides counts (RFC 4271 4.2). */
+      holdSeconds: z.int().min(3).max(65535).default(30),
+    })
+    .prefault({}),
+  addressSpaces: z.strictObject({ azure: z.array(prefix).min(1), onPremises: z.array(prefix).default([]) }),
+  regions: z.array(regionSchema).min(1).max(16),
+  vips: z.array(vipSchema).min(1).max(10_000),
+  guards: guardsSchema.prefault({}),
+  seats: z
+    .array(
+      z.strictObject({
+        name,
+        region: name,
+        url: httpUrl,
+        audience: z.string().min(1),
+        orderKeys: z
+          .array(z.strictObject({ kid: z.string().min(1), jwk }))
+          .min(1)
+          .max(8),
+      }),
+    )
+    .min(1)
+    .max(8),
+  witness: z.strictObject({
+    region: name,
+    /** Blob endpoint of the storage account that holds ledger and outbox. */
+    account: httpUrl,
+    /** Says out loud that the witness shares a region with what it witnesses: for laboratories only. */
+    sharesRegion: z.boolean().default(false),
+  }),
+  observers: z.array(z.strictObject({ name, credential: z.enum(['client-certificate', 'token']) })).default([]),
+});
+
+export type Topology = z.infer<typeof topologySchema>;
+export type Region = Topology['regions'][number];
+export type Nva = Region['nvas'][number];
+export type Vip = Topology['vips'][number];
+export type Seat = Topology['seats'][number];
+export type Guards = Topology['guards'];
