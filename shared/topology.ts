@@ -1,36 +1,28 @@
 // Reads anycast.yaml into a checked topology, and answers the questions everybody asks of it.
-import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import type { Ladder } from './ladder.ts';
 import { err, type Finding, ok, type Result } from './result.ts';
 import { findRefusals, findWarnings, prependStep } from './topology-checks.ts';
 import { type Nva, type ProbeConfig, type Region, type Topology, topologySchema, type Vip } from './topology-schema.ts';
+import { parseYaml } from './yaml.ts';
 
 export interface LoadedTopology {
   readonly topology: Topology;
   readonly warnings: readonly Finding[];
 }
 
-/** Longest anycast.yaml read, in characters. */
-export const TOPOLOGY_LENGTH_MAX = 8 * 1024 * 1024;
-
 /** The topology in this text with its warnings, or every problem in it with its path. */
 export function parseTopology(text: string): Result<LoadedTopology> {
-  if (text.length > TOPOLOGY_LENGTH_MAX)
-    return err([{ path: '', code: 'too-large', message: `${text.length} characters` }]);
-  const document = parseDocument(text, { uniqueKeys: true });
-  if (document.errors.length > 0) {
-    return err(
-      document.errors.map((e) => ({ path: '', code: 'not-yaml', message: e.message.split('\n')[0] ?? e.message })),
-    );
-  }
-  const parsed = topologySchema.safeParse(document.toJS({ maxAliasCount: 100 }));
-  if (!parsed.success) return err(parsed.error.issues.flatMap(toFindings));
+  const yaml = parseYaml(text);
+  if (!yaml.ok) return yaml;
+  const parsed = topologySchema.safeParse(yaml.value);
+  if (!parsed.success) return err(parsed.error.issues.flatMap(findingsOfIssue));
   const refusals = findRefusals(parsed.data);
   return refusals.length > 0 ? err(refusals) : ok({ topology: parsed.data, warnings: findWarnings(parsed.data) });
 }
 
-function toFindings(issue: z.core.$ZodIssue): Finding[] {
+/** A zod issue as findings with the path people write: one per unknown key. */
+export function findingsOfIssue(issue: z.core.$ZodIssue): Finding[] {
   const path = pathText(issue.path);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
