@@ -5,6 +5,7 @@ export const REASONS = [
   'first-policy',
   'app-unhealthy',
   'nva-lost',
+  'isolated',
   'brown-out',
   'evidence-unknown',
   'none-healthy',
@@ -20,6 +21,7 @@ export const REASONS = [
   'prefix-withheld',
   'pacing-resend',
   'ledger-rebuilt',
+  'membership',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 

@@ -10,6 +10,10 @@ import type { Guard, Reason } from './reasons.ts';
 /** Everything observed, gathered outside. All times are the receiver's clock, epoch ms. */
 export interface Snapshot {
   readonly group: string;
+  /** Identifier this decision will carry in policy, orders and audit; made outside, the engine knows no randomness. */
+  readonly decisionId: string;
+  /** Generation that a commit of this decision will have: one above the ledger's. */
+  readonly nextGeneration: number;
   readonly seat: SeatEvidence;
   /** By NVA name; an NVA that never reported is simply absent. */
   readonly nvas: Readonly<Record<string, NvaEvidence>>;
@@ -78,31 +82,55 @@ export interface VipPolicy {
   readonly actingSinceMs: number;
   readonly regions: Readonly<Record<string, RegionPolicy>>;
   /** Decaying penalty of moves: value at `atMs`. */
-  readonly flapPenalty: { readonly value: number; readonly atMs: number };
+  readonly flapPenalty: FlapPenalty;
   /** Last change of anything of this vip: recentring waits for calm since then. */
   readonly changedAtMs: number;
   /** Identifier of the decision that last changed this vip. */
   readonly decision: string;
 }
 
+/** Penalty of automatic moves (RFC 2439): `value` at `atMs`, halved every half-life. */
+export interface FlapPenalty {
+  readonly value: number;
+  readonly atMs: number;
+  /** Went above `suppress` and has not been seen below `reuse` since. */
+  readonly suppressed?: boolean;
+}
+
 export interface RegionPolicy {
   readonly role: Role;
   readonly rung: number;
   readonly state: RouteState;
-  /** When this region's row last changed, and by which generation. */
+  /** When rung, state or survivors of this row last changed, and by which generation. A change of role alone does not count. */
   readonly changedAtMs: number;
   readonly generation: number;
   /**
    * Earlier rungs that may still be on the wire (or come back on it): committed since the last rung that was both
    * acknowledged and proved. The current rung is not listed. Empty when nothing else is possible.
    */
-  readonly maybe: readonly { readonly rung: number; readonly generation: number; readonly atMs: number }[];
+  readonly maybe: readonly EarlierRung[];
   /** The agent's own verdict counts for nothing until then (a forced move). */
   readonly ignoreUntilMs?: number;
   /** A proof of this region failed: automation does not choose it until a proof or a person clears it. */
   readonly unprovenSinceMs?: number;
   /** This region lost its role on evidence of this kind; it returns by itself only on positive evidence of it. */
   readonly leftOn?: 'agent' | 'external' | 'silence' | 'human';
+  /** Last verdict that was not unknown, and since when the ledger has seen it without interruption. */
+  readonly seen?: { readonly verdict: Exclude<Verdict, 'unknown'>; readonly sinceMs: number };
+  /** No NVA of this region has had a Route Server session since then; lost once that has lasted. */
+  readonly isolatedSinceMs?: number;
+  /** `nvas: one`: the NVA that carries the vip; absent: the first of the region. */
+  readonly active?: string;
+  /** NVAs that announce `minus` prepends less than the rung, because another one of the region is gone or left behind. */
+  readonly survivors?: { readonly nvas: readonly string[]; readonly minus: number };
+}
+
+/** A rung of the past that may still be on the wire; `minus` as its survivors had. */
+export interface EarlierRung {
+  readonly rung: number;
+  readonly generation: number;
+  readonly atMs: number;
+  readonly minus?: number;
 }
 
 /** A wish of a person or runbook. It goes through the engine like everything else. */
@@ -181,6 +209,8 @@ export interface FusedVerdict {
   readonly verdict: Verdict;
   /** Since when, as far as the evidence tells (receiver's clock). */
   readonly sinceMs: number;
+  /** What the verdict rests on: the region's own agents, other sources, or their silence. */
+  readonly basis: 'agent' | 'external' | 'silence';
   readonly sources: readonly {
     readonly source: string;
     readonly says: Verdict | 'absent';
