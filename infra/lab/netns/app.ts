@@ -1,0 +1,23 @@
+// The application of one region: answers with the region's name, and can be told to fail every second request.
+import { createServer } from 'node:http';
+
+const [region = '', address = '', port = ''] = process.argv.slice(2);
+let mode: 'ok' | 'brownout' = 'ok';
+let requests = 0;
+
+const server = createServer((_request, response) => {
+  requests += 1;
+  const isFailing = mode === 'brownout' && requests % 2 === 0;
+  response.writeHead(isFailing ? 500 : 200, { 'x-anycast-region': region, 'content-type': 'text/plain' });
+  response.end(isFailing ? 'error\n' : `${region}\n`);
+});
+// The agent's sentinel is an idle connection: it must not be taken for a stalled request.
+server.headersTimeout = 0;
+server.requestTimeout = 0;
+server.timeout = 0;
+
+process.on('message', (message) => {
+  const wanted = (message as { mode?: unknown }).mode;
+  if (wanted === 'ok' || wanted === 'brownout') mode = wanted;
+});
+server.listen(Number(port), address, () => process.send?.({ type: 'ready' }));
