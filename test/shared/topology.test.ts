@@ -17,7 +17,7 @@ import {
   probeOf,
   vipsOfNva,
 } from '../../shared/topology.ts';
-import { SCHEMA_FILE, schemaText } from '../../shared/write-schema.ts';
+import { SCHEMA_FILE, schemaText } from '../../shared/topology-json-schema.ts';
 import { contoso, type Draft } from '../support/topology.ts';
 
 function load(bend: (draft: Draft) => void): Result<LoadedTopology> {

@@ -1,0 +1,159 @@
+// Talks to the control plane: tries every seat, carries the token, turns problem documents into errors with exit codes.
+import type { z } from 'zod';
+import type { ProblemDocument } from '../../shared/errors.ts';
+import type { Context } from './context.ts';
+import { CliError, EXIT, type ExitCode } from './exit-codes.ts';
+
+const TIMEOUT_MS = 10_000;
+
+export interface CallOptions {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly body?: unknown;
+  readonly idempotencyKey?: string;
+}
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly value: T;
+  /** Base URL of the seat that answered. */
+  readonly seat: string;
+}
+
+/** A problem document the control plane answered with. */
+export class ProblemError extends CliError {
+  readonly problem: ProblemDocument;
+
+  constructor(problem: ProblemDocument) {
+    super(exitCodeOf(problem.status), problem.detail ?? problem.title, {
+      why: (problem.errors ?? []).map((e) => `${e.path === '' ? '' : `${e.path}: `}${e.message} [${e.code}]`),
+      next: problem.next === undefined ? [] : [problem.next],
+    });
+    this.problem = problem;
+  }
+}
+
+function exitCodeOf(status: number): ExitCode {
+  if (status === 401 || status === 403) return EXIT.signIn;
+  if (status === 409 || status === 422) return EXIT.refused;
+  return status === 400 || status === 404 ? EXIT.usage : EXIT.error;
+}
+
+export interface ClientPorts {
+  readonly fetch: typeof fetch;
+  /** Bearer token, or undefined when the context needs none (open routes). */
+  readonly token: () => Promise<string | undefined>;
+  /** Receives the curl line of each request, without the token. */
+  readonly debug: ((line: string) => void) | undefined;
+}
+
+export class ControlPlaneClient {
+  readonly context: Context;
+  readonly #ports: ClientPorts;
+
+  constructor(context: Context, ports: ClientPorts) {
+    this.context = context;
+    this.#ports = ports;
+  }
+
+  /**
+   * Calls a path below `/api` on the first seat that answers. A seat that cannot be reached or answers 502, 503 or 504
+   * is passed over; the Idempotency-Key makes trying another seat safe for mutations. Throws ProblemError or CliError.
+   */
+  async call<T>(path: string, schema: z.ZodType<T>, options: CallOptions = {}): Promise<Answer<T>> {
+    const failures: string[] = [];
+    for (const seat of this.context.seats) {
+      const response = await this.#request(seat, path, options).catch((error: unknown) => {
+        failures.push(`${seat}: ${reasonOf(error)}`);
+        return undefined;
+      });
+      if (response === undefined) continue;
+      if ([502, 503, 504].includes(response.status)) {
+        failures.push(`${seat}: HTTP ${response.status} ${await detailOf(response)}`);
+        continue;
+      }
+      return { status: response.status, value: await this.#read(response, schema, seat), seat };
+    }
+    throw new CliError(EXIT.noSeat, `No seat of ${this.context.name} answered.`, {
+      why: failures,
+      next:
+        this.context.name === 'lab'
+          ? ['Start the lab with: npm start']
+          : ['The network keeps running on its last orders.'],
+    });
+  }
+
+  async #request(seat: string, path: string, options: CallOptions): Promise<Response> {
+    const url = `${seat.replace(/\/+$/, '')}/api${path}`;
+    const method = options.method ?? 'GET';
+    const token = await this.#ports.token();
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (token !== undefined) headers.authorization = `Bearer ${token}`;
+    if (options.body !== undefined) headers['content-type'] = 'application/json';
+    if (options.idempotencyKey !== undefined) headers['idempotency-key'] = options.idempotencyKey;
+    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    this.#ports.debug?.(curlLine(method, url, headers, body));
+    return this.#ports.fetch(url, {
+      method,
+      headers,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
+  async #read<T>(response: Response, schema: z.ZodType<T>, seat: string): Promise<T> {
+    const text = await response.text();
+    const json = parseJson(text);
+    if (!response.ok) throw new ProblemError(problemOf(response.status, json, text));
+    const parsed = schema.safeParse(json);
+    if (parsed.success) return parsed.data;
+    const issue = parsed.error.issues[0];
+    throw new CliError(EXIT.error, `${seat} gave an answer this version of anycastctl does not understand.`, {
+      why: [`${issue?.path.join('.')}: ${issue?.message}`],
+      next: ['Use the anycastctl of the deployed version.'],
+    });
+  }
+}
+
+function problemOf(status: number, json: unknown, text: string): ProblemDocument {
+  if (typeof json === 'object' && json !== null && 'code' in json && 'title' in json) return json as ProblemDocument;
+  return {
+    type: 'about:blank',
+    title: `HTTP ${status}`,
+    status,
+    code: 'not-a-problem',
+    detail: `HTTP ${status}: ${text.slice(0, 200)}`,
+  };
+}
+
+async function detailOf(response: Response): Promise<string> {
+  const json = parseJson(await response.text());
+  return typeof json === 'object' && json !== null && 'detail' in json ? String(json.detail) : '';
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return text === '' ? null : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof CliError) throw error;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error ? cause.message || cause.name : String(cause);
+}
+
+/** The request as a curl line, the token left out. */
+export function curlLine(
+  method: string,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  body?: string,
+): string {
+  const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+  const shown = Object.entries(headers).map(
+    ([key, value]) => `-H ${quote(`${key}: ${key === 'authorization' ? 'Bearer $TOKEN' : value}`)}`,
+  );
+  return ['curl', '-X', method, ...shown, ...(body === undefined ? [] : ['-d', quote(body)]), quote(url)].join(' ');
+}
