@@ -1,0 +1,41 @@
+// npm run bench [-- --only NAME] [-- --json]: runs the benchmarks and writes test/bench/results.json.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { BenchResult } from './result.ts';
+
+type Bench = () => Promise<readonly BenchResult[]> | readonly BenchResult[];
+
+/** Loaded on demand, so that one benchmark does not carry another's memory. */
+const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: () => Promise<Bench> }>> = {
+  codec: { group: 'agent', load: async () => (await import('./codec.ts')).benchCodec },
+  reflex: { group: 'agent', load: async () => (await import('./reflex.ts')).benchReflex },
+  decide: { group: 'control', load: async () => (await import('./decide.ts')).benchDecide },
+  lab: { group: 'lab', load: async () => (await import('./lab.ts')).benchLab },
+};
+
+const RESULTS_FILE = 'test/bench/results.json';
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } });
+const chosen = Object.entries(BENCHES).filter(([name, bench]) => values.only === undefined || values.only === name || values.only === bench.group);
+if (chosen.length === 0) {
+  const known = [...new Set(Object.entries(BENCHES).flatMap(([name, bench]) => [name, bench.group]))];
+  process.stderr.write(`--only ${values.only}: there is no such benchmark; known: ${known.join(', ')}\n`);
+  process.exit(2);
+}
+
+const results: BenchResult[] = [];
+for (const [name, bench] of chosen) {
+  process.stderr.write(`${name} ...\n`);
+  results.push(...(await (await bench.load())()));
+}
+mkdirSync('test/bench', { recursive: true });
+writeFileSync(RESULTS_FILE, `${JSON.stringify(results, null, 2)}\n`);
+if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`);
+else {
+  for (const { name, value, unit, peer, ratio } of results) {
+    const beside = peer === undefined ? '' : `   ${peer}${ratio === undefined ? '' : ` ×${ratio}`}`;
+    process.stdout.write(`${name.padEnd(56)} ${String(value).padStart(12)} ${unit}${beside}\n`);
+  }
+  process.stdout.write(`${results.length} figures on ${cpus().length} cores, also in ${RESULTS_FILE}\n`);
+}
