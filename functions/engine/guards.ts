@@ -1,0 +1,201 @@
+// The guards: pure filters, one reason word each. Safety guards bind everyone, the others hold automation only.
+//
+//   safety       shadow, untrusted-ledger, stale-target, target-unhealthy, unproven-target, headroom, pacing
+//                (last-announcer stands where a route would leave the wire: drain.ts)
+//   automation   hold, warm-up, mass-failure, veto       hold even a necessary move (hold only when it is full)
+//                move-budget, dwell, flap-penalty, window   hold moves by choice only
+import { budgetUntilMs, causeOf } from './budget.ts';
+import type { Move, TargetRung } from './moves.ts';
+import { suppressedUntilMs } from './penalty.ts';
+import type { Guard } from './reasons.ts';
+import { rowOf, type VipRound, verdictOf } from './round.ts';
+import type { Hold } from './types.ts';
+
+/** Rungs that must stay free below a target that was chosen, for the takeovers that may follow. */
+export const FREE_RUNGS_MIN = 2;
+/** Regions that failed within this time of each other failed together. */
+export const MASS_FAILURE_MS = 60_000;
+/** A veto counts for this long. */
+export const VETO_MS = 60_000;
+
+export interface Stop {
+  readonly guard: Guard;
+  readonly detail: string;
+  readonly untilMs?: number;
+}
+
+type Check = (vr: VipRound, move: Move, aim: TargetRung) => Omit<Stop, 'guard'> | undefined;
+
+const shadow: Check = (vr) =>
+  vr.round.config.guards.mode === 'shadow' ? { detail: 'shadow mode: decided, not acted on' } : undefined;
+
+const untrustedLedger: Check = (vr) =>
+  vr.round.trusted ? undefined : { detail: 'the ledger was rebuilt; a person must trust it first' };
+
+const staleTarget: Check = (vr, move) => {
+  const { verdict } = verdictOf(vr, move.target);
+  if (verdict !== 'unknown' && verdict !== 'lost') return undefined;
+  return { detail: `nothing fresh is known of ${move.target} (${verdict})` };
+};
+
+const targetUnhealthy: Check = (vr, move) => {
+  const { verdict } = verdictOf(vr, move.target);
+  if (verdict === 'unhealthy') return { detail: `${move.target} is unhealthy` };
+  // A slow answer beats none, but nobody goes to a degraded region by choice.
+  if (verdict === 'degraded' && !move.isNecessary) return { detail: `${move.target} is degraded` };
+  return undefined;
+};
+
+const unprovenTarget: Check = (vr, move) => {
+  const row = rowOf(vr, move.target);
+  if (row.unprovenSinceMs !== undefined) return { detail: `the last proof of ${move.target} failed` };
+  const sessions = sessionsOf(vr, move.target);
+  if (sessions.up === 0) return { detail: `${move.target} has no Route Server session` };
+  if (move.isNecessary) return undefined;
+  if (sessions.up < sessions.of)
+    return { detail: `${move.target} has ${sessions.up} of ${sessions.of} Route Server sessions` };
+  if (move.cause.actorType !== 'automation') return undefined;
+  const untilMs = healthySinceMs(vr, move.target) + vr.round.config.guards.provenSeconds * 1000;
+  return vr.round.nowMs < untilMs ? { detail: `${move.target} has not been healthy for long`, untilMs } : undefined;
+};
+
+const headroom: Check = (_vr, move, aim) =>
+  move.isNecessary || aim.rung >= FREE_RUNGS_MIN
+    ? undefined
+    : {
+        detail: `rung ${aim.rung} would leave ${aim.rung} free rungs, ${FREE_RUNGS_MIN} are needed; recentring frees them`,
+      };
+
+const pacing: Check = (vr, move) => {
+  if (move.isNecessary) return undefined;
+  const untilMs = lastWireChangeMs(vr, move.target) + vr.round.config.routeChangeMs;
+  return vr.round.nowMs < untilMs
+    ? { detail: `the last route change of ${move.target} is too recent`, untilMs }
+    : undefined;
+};
+
+const hold: Check = (vr, move) => {
+  const found = holdsOn(vr).find((candidate) => candidate.full || !move.isNecessary);
+  if (found === undefined) return undefined;
+  return { detail: `held by ${found.actor}: ${found.reason}`, untilMs: found.expiresAtMs };
+};
+
+const warmUp: Check = (vr) => {
+  const { snapshot, nowMs, config } = vr.round;
+  const untilMs = snapshot.seat.leaderSinceMs + config.guards.warmUpSeconds * 1000;
+  if (snapshot.seat.followedFresh || nowMs >= untilMs) return undefined;
+  return { detail: `seat ${snapshot.seat.name} has led for a short time only`, untilMs };
+};
+
+const massFailure: Check = (vr) => {
+  const failing = Object.keys(vr.policy.regions).filter((region) => isFailing(vr, region));
+  const share = failing.length / vr.vip.regions.length;
+  if (failing.length < 2 || share <= vr.round.config.guards.massFailureShare) return undefined;
+  const since = failing.map((region) => verdictOf(vr, region).sinceMs);
+  if (Math.max(...since) - Math.min(...since) > MASS_FAILURE_MS) return undefined;
+  return {
+    detail: `${failing.length} of ${vr.vip.regions.length} regions failed at once: ${failing.sort().join(', ')}`,
+  };
+};
+
+const isFailing = (vr: VipRound, region: string): boolean => {
+  const { verdict } = verdictOf(vr, region);
+  return verdict === 'unhealthy' || verdict === 'lost';
+};
+
+const veto: Check = (vr) => {
+  const found = vr.round.snapshot.vetoes[vr.vip.name];
+  if (found === undefined || vr.round.nowMs - found.atMs > VETO_MS) return undefined;
+  return { detail: found.detail, untilMs: found.atMs + VETO_MS + 1 };
+};
+
+const moveBudget: Check = (vr, move) => {
+  if (move.isNecessary) return undefined;
+  const untilMs = budgetUntilMs(vr.round.moves, causeOf(vr), vr.round.config, vr.round.nowMs);
+  const { maxMovesPerWindow, windowSeconds } = vr.round.config.guards;
+  return untilMs === undefined
+    ? undefined
+    : { detail: `${maxMovesPerWindow} automatic moves within ${windowSeconds} s already`, untilMs };
+};
+
+const dwell: Check = (vr, move) => {
+  const untilMs = vr.policy.actingSinceMs + vr.round.config.guards.dwellSeconds * 1000;
+  if (move.isNecessary || vr.round.nowMs >= untilMs) return undefined;
+  return { detail: `${vr.policy.acting} has acted for a short time only`, untilMs };
+};
+
+const flapPenalty: Check = (vr, move) => {
+  if (move.isNecessary) return undefined;
+  const untilMs = suppressedUntilMs(vr.policy.flapPenalty, vr.round.config.guards.flapPenalty, vr.round.nowMs);
+  return untilMs === undefined ? undefined : { detail: `${vr.vip.name} has moved too often`, untilMs };
+};
+
+const SAFETY: readonly (readonly [Guard, Check])[] = [
+  ['shadow', shadow],
+  ['untrusted-ledger', untrustedLedger],
+  ['stale-target', staleTarget],
+  ['target-unhealthy', targetUnhealthy],
+  ['unproven-target', unprovenTarget],
+  ['headroom', headroom],
+  ['pacing', pacing],
+];
+
+const AUTOMATION: readonly (readonly [Guard, Check])[] = [
+  ['hold', hold],
+  ['warm-up', warmUp],
+  ['mass-failure', massFailure],
+  ['veto', veto],
+  ['move-budget', moveBudget],
+  ['dwell', dwell],
+  ['flap-penalty', flapPenalty],
+];
+
+/** Guards that nobody overrides by force: configuration, trust in the ledger, and the last route. */
+export const UNFORCEABLE: ReadonlySet<string> = new Set(['last-announcer', 'shadow', 'untrusted-ledger']);
+
+/** Every guard that stops this move; none means it may go. */
+export function guardMove(vr: VipRound, move: Move, aim: TargetRung): Stop[] {
+  const checks = move.cause.actorType === 'automation' ? [...SAFETY, ...AUTOMATION] : SAFETY;
+  const stops: Stop[] = [];
+  for (const [guard, check] of checks) {
+    if (move.force.includes(guard) && !UNFORCEABLE.has(guard)) continue;
+    const stop = check(vr, move, aim);
+    if (stop !== undefined) stops.push({ guard, ...stop });
+  }
+  return stops;
+}
+
+/** Unexpired holds that concern this vip. */
+export const holdsOn = (vr: VipRound): Hold[] =>
+  vr.round.holds.filter((candidate) => candidate.vip === undefined || candidate.vip === vr.vip.name);
+
+/** Since when the region's health is unbroken, by the agent's clockless age and by what the ledger has seen. */
+export function healthySinceMs(vr: VipRound, region: string): number {
+  const { seen } = rowOf(vr, region);
+  const fused = verdictOf(vr, region);
+  if (fused.verdict !== 'healthy') return vr.round.nowMs;
+  return Math.max(fused.sinceMs, seen?.verdict === 'healthy' ? seen.sinceMs : vr.round.nowMs);
+}
+
+/** Sessions of the region's best connected NVA. */
+export function sessionsOf(vr: VipRound, region: string): { readonly up: number; readonly of: number } {
+  const of = vr.round.regions.get(region)?.routeServer.peers.length ?? 0;
+  let up = 0;
+  for (const nva of vr.round.regions.get(region)?.nvas ?? []) {
+    const view = vr.round.nvas.get(nva.name);
+    if (view?.isFresh === true) up = Math.max(up, view.sessionsUp);
+  }
+  return { up, of };
+}
+
+/** When the region's wire last changed: by order, or by its agents' own reflex. */
+export function lastWireChangeMs(vr: VipRound, region: string): number {
+  let lastMs = rowOf(vr, region).changedAtMs;
+  for (const nva of vr.round.regions.get(region)?.nvas ?? []) {
+    const view = vr.round.nvas.get(nva.name);
+    const announced = view?.vips.get(vr.vip.name)?.announced;
+    if (view?.report === undefined || !announced) continue;
+    lastMs = Math.max(lastMs, view.receivedAtMs - Math.max(0, view.report.atMs - announced.sinceMs));
+  }
+  return Math.min(lastMs, vr.round.nowMs);
+}

@@ -1,0 +1,115 @@
+// Recentring: back to the resting rungs when all is calm, one region and one proved step at a time.
+// No step of it ever changes the winner.
+import { holdsOn } from './guards.ts';
+import { isMember } from './moves.ts';
+import { highestPossible, isSettled, lowestPossible } from './possible.ts';
+import { automation, type Cause, lookAt, rowOf, type VipRound, verdictOf } from './round.ts';
+import { baseOf, changeRow } from './rows.ts';
+import type { IntentOutcome } from './types.ts';
+
+interface Step {
+  readonly region: string;
+  readonly rung: number;
+}
+
+/** The automatic step, if it is calm enough for one. */
+export function recentre(vr: VipRound): void {
+  const { round } = vr;
+  const { mode, calmSeconds, warmUpSeconds } = round.config.guards;
+  const step = nextStep(vr);
+  if (step === undefined || mode === 'shadow' || !round.trusted) return;
+  if (holdsOn(vr).some((hold) => hold.full)) return;
+  const { leaderSinceMs, followedFresh } = round.snapshot.seat;
+  const calmMs = Math.max(calmSince(vr) + calmSeconds * 1000, followedFresh ? 0 : leaderSinceMs + warmUpSeconds * 1000);
+  if (round.nowMs < calmMs) {
+    lookAt(round, calmMs);
+    return;
+  }
+  takeStep(vr, step, automation('recentre', 'recentre', 'all is calm'));
+}
+
+/** A person's wish to recentre now: waits for proof, not for calm. */
+export function recentreNow(vr: VipRound, cause: Cause): Pick<IntentOutcome, 'outcome' | 'reasons'> {
+  if (vr.round.config.guards.mode === 'shadow' || !vr.round.trusted) {
+    const code = vr.round.trusted ? 'shadow' : 'untrusted-ledger';
+    return { outcome: 'refused', reasons: [{ code, detail: 'nothing is changed now' }] };
+  }
+  if (isCentred(vr)) return { outcome: 'already-so', reasons: [] };
+  const step = nextStep(vr);
+  if (step !== undefined) takeStep(vr, step, cause);
+  const detail = step === undefined ? 'the last step is not proved yet' : `${step.region} goes to rung ${step.rung}`;
+  return { outcome: isCentred(vr) ? 'carried-out' : 'waiting', reasons: [{ code: 'recentre', detail }] };
+}
+
+const takeStep = (vr: VipRound, step: Step, cause: Cause): void =>
+  changeRow(vr, step.region, { rung: step.rung }, cause);
+
+/** Since when nothing of this vip has changed, by order or by verdict. */
+function calmSince(vr: VipRound): number {
+  return Object.values(vr.policy.regions).reduce(
+    (latest, row) => Math.max(latest, row.seen?.sinceMs ?? 0),
+    vr.policy.changedAtMs,
+  );
+}
+
+/** Nothing is left to do that recentring could do. */
+function isCentred(vr: VipRound): boolean {
+  const acting = rowOf(vr, vr.policy.acting);
+  return Object.entries(vr.policy.regions).every(
+    ([region, row]) =>
+      !isMember(vr, region) ||
+      row.rung === baseOf(vr.round.config, vr.vip, region) ||
+      (region !== vr.policy.acting && baseOf(vr.round.config, vr.vip, region) <= acting.rung) ||
+      (region === vr.policy.acting && riseOf(vr) <= row.rung),
+  );
+}
+
+/** The acting region must be well and proved; then resting regions go first, the acting one last. */
+function nextStep(vr: VipRound): Step | undefined {
+  if (vr.vip.mode !== 'primary-backup') return undefined;
+  const { acting } = vr.policy;
+  if (!isMember(vr, acting) || verdictOf(vr, acting).verdict !== 'healthy') return undefined;
+  const moving = Object.keys(vr.policy.regions).find((region) => isOffBase(vr, region));
+  if (moving === undefined) return undefined;
+  if (!isProved(vr, acting)) return undefined;
+  return restStep(vr) ?? riseStep(vr);
+}
+
+const isOffBase = (vr: VipRound, region: string): boolean =>
+  isMember(vr, region) && rowOf(vr, region).rung !== baseOf(vr.round.config, vr.vip, region);
+
+const isProved = (vr: VipRound, region: string): boolean => isSettled(vr.round, vr.vip, region, rowOf(vr, region));
+
+/** A region that does not act goes to its base when that takes nothing from the acting one. */
+function restStep(vr: VipRound): Step | undefined {
+  const { acting, regions } = vr.policy;
+  const floor = highestPossible(rowOf(vr, acting));
+  const steps = Object.keys(regions)
+    .filter((region) => region !== acting && isOffBase(vr, region))
+    .filter((region) => ['healthy', 'degraded', 'unhealthy'].includes(verdictOf(vr, region).verdict))
+    .filter((region) => isProved(vr, region))
+    .map((region) => ({ region, rung: baseOf(vr.round.config, vr.vip, region) }))
+    .filter(({ rung }) => rung > floor)
+    .sort((a, b) => b.rung - a.rung);
+  const isFree = ({ region, rung }: Step) =>
+    Object.entries(regions).every(
+      ([other, row]) => other === region || (row.rung !== rung && row.maybe.every((m) => m.rung !== rung)),
+    );
+  return steps.find(isFree) ?? steps[0];
+}
+
+/** As high as the acting region may rise and still be strictly the lowest. */
+function riseOf(vr: VipRound): number {
+  const { acting, regions } = vr.policy;
+  let rung = baseOf(vr.round.config, vr.vip, acting);
+  for (const [region, row] of Object.entries(regions)) {
+    if (region !== acting) rung = Math.min(rung, lowestPossible(row, vr.round.config.ladder.step) - 1);
+  }
+  return rung;
+}
+
+function riseStep(vr: VipRound): Step | undefined {
+  const { acting } = vr.policy;
+  const rung = riseOf(vr);
+  return rung > rowOf(vr, acting).rung ? { region: acting, rung } : undefined;
+}

@@ -1,0 +1,191 @@
+// Verdict fusion: from every source's fresh view of one vip in one region to one verdict with what it rests on.
+//
+//   agent (fresh, own window)      healthy, degraded, unhealthy     counts alone
+//   agent overdue 2 periods, probe failed, nobody contradicts       lost
+//   agent stale or never heard                                      unknown, never unhealthy
+//   no Route Server session on any NVA for ISOLATED_PERIODS         lost (the region cannot announce)
+//   one other source says unhealthy (query, or all observers)       degraded
+//   two independent other sources say unhealthy                     unhealthy
+//   forced move: the agent's own verdict is ignored                 unknown
+import type { Region, Vip } from '../../shared/topology-schema.ts';
+import type { Verdict } from '../../shared/vocabulary.ts';
+import { LOST_PERIODS, type NvaView, PROBE_PERIODS, STALE_PERIODS } from './evidence.ts';
+import { lookAt, type Round } from './round.ts';
+import type { FusedVerdict, RegionPolicy, VipPolicy } from './types.ts';
+
+/** A region without any Route Server session is lost after this many report periods; restarts are shorter. */
+export const ISOLATED_PERIODS = 3;
+/** A query's answer counts for this many of its intervals. */
+const SIGNAL_INTERVALS = 3;
+
+type Source = FusedVerdict['sources'][number];
+interface Fused {
+  readonly verdict: Verdict;
+  readonly sinceMs: number;
+  readonly basis: FusedVerdict['basis'];
+}
+
+const BETTER: Readonly<Record<Verdict, number>> = { healthy: 0, degraded: 1, unknown: 2, unhealthy: 3, lost: 4 };
+
+/** The verdicts of every region this vip's policy knows. */
+export function fuseVip(round: Round, vip: Vip, policy: VipPolicy): Record<string, FusedVerdict> {
+  const verdicts: Record<string, FusedVerdict> = {};
+  for (const name of Object.keys(policy.regions)) {
+    const region = round.regions.get(name);
+    const row = policy.regions[name];
+    if (region !== undefined && row !== undefined) verdicts[name] = fuse(round, vip, region, row, policy);
+  }
+  return verdicts;
+}
+
+function fuse(round: Round, vip: Vip, region: Region, row: RegionPolicy, policy: VipPolicy): FusedVerdict {
+  const sources: Source[] = [];
+  let best: Fused | undefined;
+  for (const nva of region.nvas) {
+    const view = round.nvas.get(nva.name);
+    if (view === undefined) continue;
+    const said = nvaVerdict(round, vip, view, row);
+    sources.push({
+      source: nva.name,
+      says: said.isAbsent ? 'absent' : said.verdict,
+      ageMs: view.report === undefined ? null : round.nowMs - view.receivedAtMs,
+      ...(said.detail === undefined ? {} : { detail: said.detail }),
+    });
+    if (best === undefined || isBetter(said, best)) best = said;
+  }
+  const agent = best ?? { verdict: 'unknown', sinceMs: round.nowMs, basis: 'agent' };
+  const fused = judgeOthers(round, agent, otherSources(round, vip, region, policy, sources), row);
+  return { verdict: fused.verdict, sinceMs: fused.sinceMs, basis: fused.basis, sources };
+}
+
+/** Among equals the longest-standing counts: the region carries the vip as long as one NVA does. */
+function isBetter(a: Fused, b: Fused): boolean {
+  return BETTER[a.verdict] < BETTER[b.verdict] || (a.verdict === b.verdict && a.sinceMs < b.sinceMs);
+}
+
+type Said = Fused & { readonly isAbsent?: boolean; readonly detail?: string };
+
+/** What one NVA means for one vip. */
+export function nvaVerdict(round: Round, vip: Vip, view: NvaView, row: RegionPolicy): Said {
+  const { nowMs, config } = round;
+  const receivedAtMs = view.report === undefined ? nowMs : view.receivedAtMs;
+  const overdueSinceMs = receivedAtMs + Math.ceil(LOST_PERIODS * config.reportMs);
+  if (view.isLost && !answersFromOutside(round, vip, view)) {
+    return {
+      verdict: 'lost',
+      sinceMs: overdueSinceMs,
+      basis: 'silence',
+      detail: 'silent, and its agent does not answer',
+    };
+  }
+  if (!view.isFresh || view.report === undefined) {
+    const detail = view.report === undefined ? 'never reported' : (view.doubt ?? 'report is too old');
+    return { verdict: 'unknown', sinceMs: overdueSinceMs, basis: 'agent', isAbsent: true, detail };
+  }
+  if (view.report.sessions.length > 0 && view.sessionsUp === 0) {
+    return isolated(round, vip, view, row);
+  }
+  return localVerdict(round, vip, view, view.report.atMs, row);
+}
+
+function isolated(round: Round, vip: Vip, view: NvaView, row: RegionPolicy): Said {
+  const sinceMs = row.isolatedSinceMs ?? round.nowMs;
+  const detail = 'no Route Server session';
+  const lostAtMs = sinceMs + ISOLATED_PERIODS * round.config.reportMs;
+  if (round.nowMs < lostAtMs || answersFromOutside(round, vip, view)) {
+    lookAt(round, lostAtMs);
+    return { verdict: 'unknown', sinceMs, basis: 'agent', detail };
+  }
+  return { verdict: 'lost', sinceMs, basis: 'silence', detail };
+}
+
+function localVerdict(round: Round, vip: Vip, view: NvaView, atMs: number, row: RegionPolicy): Said {
+  const told = view.vips.get(vip.name);
+  if (told === undefined) {
+    return {
+      verdict: 'unknown',
+      sinceMs: view.receivedAtMs,
+      basis: 'agent',
+      isAbsent: true,
+      detail: 'vip not in report',
+    };
+  }
+  const sinceMs = view.receivedAtMs - Math.max(0, atMs - told.local.sinceMs);
+  if (row.ignoreUntilMs !== undefined && round.nowMs < row.ignoreUntilMs) {
+    return { verdict: 'unknown', sinceMs, basis: 'agent', detail: `${told.local.verdict}, ignored by a forced move` };
+  }
+  // An agent that says goodbye goes to last resort: as good as its own failure, and known in time.
+  if (view.report?.stopping === true) {
+    return { verdict: 'unhealthy', sinceMs: view.receivedAtMs, basis: 'agent', detail: 'agent is stopping' };
+  }
+  return {
+    verdict: told.local.verdict,
+    sinceMs,
+    basis: 'agent',
+    ...(told.local.detail === undefined ? {} : { detail: told.local.detail }),
+  };
+}
+
+/** An observer was answered by this region throughout a period in which the agent was already overdue. */
+function answersFromOutside(round: Round, vip: Vip, view: NvaView): boolean {
+  const { nowMs, config, snapshot } = round;
+  const overdueAtMs =
+    view.isFresh && view.sessionsUp === 0 ? view.receivedAtMs : view.receivedAtMs + PROBE_PERIODS * config.reportMs;
+  return Object.values(snapshot.observers).some(({ receivedAtMs, report }) => {
+    if (nowMs - receivedAtMs > STALE_PERIODS * config.reportMs || receivedAtMs < overdueAtMs) return false;
+    const seen = report.vips.find((candidate) => candidate.vip === vip.name);
+    return seen !== undefined && seen.answeredBy === view.region && seen.requests > 0 && seen.failures === 0;
+  });
+}
+
+/** How many independent other sources say unhealthy; all observers together are one, they share a way. */
+function otherSources(round: Round, vip: Vip, region: Region, policy: VipPolicy, sources: Source[]): number {
+  let unhealthy = 0;
+  const signal = round.snapshot.signals[vip.name]?.[region.name];
+  if (signal !== undefined) {
+    const ageMs = round.nowMs - signal.atMs;
+    const isFresh = ageMs <= signalFreshMs(vip);
+    sources.push({ source: 'signal', says: isFresh ? signal.verdict : 'absent', ageMs });
+    if (isFresh && signal.verdict === 'unhealthy') unhealthy += 1;
+  }
+  if (region.name === policy.acting && vip.mode === 'primary-backup' && observersFail(round, vip, policy, sources)) {
+    unhealthy += 1;
+  }
+  return unhealthy;
+}
+
+/** For how long a query's answer counts. */
+export const signalFreshMs = (vip: Vip): number =>
+  SIGNAL_INTERVALS * 1000 * Math.max(60, ...vip.signals.map((signal) => signal.intervalSeconds));
+
+/** Every fresh observer asked and none was answered, long enough after a move for it to have arrived. */
+function observersFail(round: Round, vip: Vip, policy: VipPolicy, sources: Source[]): boolean {
+  const { nowMs, config, snapshot } = round;
+  let asked = 0;
+  let failed = 0;
+  for (const [name, { receivedAtMs, report }] of Object.entries(snapshot.observers)) {
+    const ageMs = nowMs - receivedAtMs;
+    const seen = report.vips.find((candidate) => candidate.vip === vip.name);
+    if (seen === undefined || seen.requests === 0) continue;
+    if (ageMs > STALE_PERIODS * config.reportMs) {
+      sources.push({ source: name, says: 'absent', ageMs });
+      continue;
+    }
+    const isFailing = seen.failures >= seen.requests;
+    asked += 1;
+    if (isFailing) failed += 1;
+    const detail = isFailing ? 'no answer' : `answered by ${seen.answeredBy ?? 'nobody'}`;
+    sources.push({ source: name, says: isFailing ? 'unhealthy' : 'healthy', ageMs, detail });
+  }
+  const settledMs = Math.max(policy.actingSinceMs, policy.changedAtMs) + 2 * config.routeChangeMs;
+  return asked > 0 && failed === asked && nowMs >= settledMs;
+}
+
+function judgeOthers(round: Round, agent: Fused, unhealthyOthers: number, row: RegionPolicy): Fused {
+  if (unhealthyOthers === 0 || agent.verdict === 'unhealthy' || agent.verdict === 'lost') return agent;
+  const verdict = unhealthyOthers >= 2 ? 'unhealthy' : 'degraded';
+  if (verdict === 'degraded' && agent.verdict !== 'healthy') return agent;
+  // Other sources do not say since when; the ledger remembers.
+  const sinceMs = row.seen?.verdict === verdict ? row.seen.sinceMs : round.nowMs;
+  return { verdict, sinceMs, basis: 'external' };
+}
