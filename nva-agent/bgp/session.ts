@@ -83,6 +83,11 @@ export interface Session {
    * the write queue takes it. A set with any problem is refused as a whole and changes nothing.
    */
   set(routes: readonly Route[]): SetResult;
+  /**
+   * Says these prefixes once more as they stand: desired ones announced again, any other withdrawn again. For peers that
+   * may have overlooked a change (Route Server applies about one per prefix in 30 s). Not Established: nothing to do.
+   */
+  resend(prefixes: readonly string[]): void;
   /** Cease with a subcode of RFC 4486 and a text; resolves when the sockets are closed (at most about a second). */
   stop(subcode?: number, text?: string): Promise<void>;
   /** Takes a connection that the peer opened; refused with Cease while stopped. */
@@ -97,6 +102,9 @@ export interface Session {
 
 /** UPDATEs wait in the desired set, not in memory, once this many octets are queued for a slow reader. */
 export const WRITE_QUEUE_BYTES_MAX = 256 * 1024;
+
+/** Repeated withdrawals of one UPDATE: 500 prefixes of at most 5 octets fit into 4096. */
+const WITHDRAWN_AGAIN_MAX = 500;
 
 const DEFAULTS = { holdSeconds: 30, connectRetryMs: 5000, idleHoldBaseMs: 1000, idleHoldMaxMs: 30_000 } as const;
 const END_OF_RIB: UpdateMessage = { type: 'update', withdrawn: [], announced: [] };
@@ -160,6 +168,19 @@ class BgpSession implements Session, PeeringOwner {
     this.#plan = undefined;
     this.#flush();
     return { ok: true };
+  }
+
+  resend(prefixes: readonly string[]): void {
+    const peering = this.#established();
+    if (peering === undefined) return;
+    for (const prefix of prefixes) if (this.#desired.has(prefix)) this.#resend.add(prefix);
+    this.#plan = undefined;
+    const gone = prefixes.filter((prefix) => !this.#desired.has(prefix));
+    for (let at = 0; at < gone.length; at += WITHDRAWN_AGAIN_MAX) {
+      const withdrawn = gone.slice(at, at + WITHDRAWN_AGAIN_MAX);
+      this.#sendPlanned(peering, { update: { type: 'update', withdrawn, announced: [] }, routes: [] });
+    }
+    this.#flush();
   }
 
   async stop(subcode: number = CEASE.ADMINISTRATIVE_SHUTDOWN, text = ''): Promise<void> {
