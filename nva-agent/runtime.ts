@@ -1,0 +1,533 @@
+// The agent's shell: feeds probes, sentinels, orders and timers into the pure step and carries out what it asks for.
+import { randomUUID, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { announcedPath } from '../shared/ladder.ts';
+import type { Order } from '../shared/order.ts';
+import type { ReportSession, ReportVip } from '../shared/report.ts';
+import type { Finding } from '../shared/result.ts';
+import { findNva, probeOf } from '../shared/topology.ts';
+import type { ProbeConfig } from '../shared/topology-schema.ts';
+import {
+  type AgentEffect,
+  type AgentEvent,
+  type AgentPlan,
+  type AgentState,
+  newAgent,
+  nextTickMs,
+  type Override,
+  step,
+} from './agent.ts';
+import { CEASE } from './bgp/iana.ts';
+import type { Route } from './bgp/messages.ts';
+import type { SessionEvent } from './bgp/session.ts';
+import { type Clock, createClock } from './clock.ts';
+import type { AgentConfig } from './control/config.ts';
+import { type AgentDoor, type AgentServer, openAgentServer, openLocalSocket } from './control/http-server.ts';
+import { createTokenSource } from './control/identity-token.ts';
+import { type AgentMetrics, createMetrics } from './control/metrics.ts';
+import { createOrderDesk, type OrderDesk, type OrderOutcome, pinnedKeys } from './control/order-desk.ts';
+import { loadOrders, realDisk, type StateDisk } from './control/order-store.ts';
+import { answerOverride, loadOverrides } from './control/override-store.ts';
+import { createReportSender, type ReportOutcome, type ReportSender } from './control/report-sender.ts';
+import { buildReport, groupsOfPlan, reportVip } from './control/reports.ts';
+import { createLog, type Log, type LogSink } from './log.ts';
+import { planOf, sentinelTarget } from './plan.ts';
+import { type RunProbe, runProbe } from './probes/probe.ts';
+import { type Sentinel, startSentinel } from './probes/sentinel.ts';
+import { type Speaker, startSpeaker } from './speaker.ts';
+import { AGENT_VERSION } from './version.ts';
+
+/** What a test or the lab may replace; everything is real by default. */
+export interface AgentPorts {
+  readonly clock?: Clock;
+  readonly disk?: StateDisk;
+  readonly runProbe?: RunProbe;
+  readonly logSink?: LogSink;
+}
+
+export interface AgentStatus {
+  readonly v: 1;
+  readonly nva: string;
+  readonly region: string;
+  readonly mode: 'agent';
+  readonly version: string;
+  readonly bootId: string;
+  readonly startedAtMs: number;
+  readonly atMs: number;
+  readonly phase: AgentState['phase'];
+  /** By group: the newest accepted order. */
+  readonly orders: Readonly<
+    Record<string, { readonly epoch: number; readonly generation: number; readonly issuedAtMs: number }>
+  >;
+  readonly sessions: readonly ReportSession[];
+  readonly vips: readonly (ReportVip & { readonly group: string; readonly prefix: string })[];
+  readonly overrides: readonly Override[];
+  readonly counters: {
+    readonly orders: Readonly<Record<string, number>>;
+    readonly probes: number;
+    readonly reports: Readonly<Record<string, number>>;
+  };
+}
+
+export interface RunningAgent {
+  readonly bootId: string;
+  /** Where HTTPS listens: the configured port, or the one the kernel chose for 0. */
+  readonly port: number;
+  status(): AgentStatus;
+  /** Last resort, wait, withdraw, wait, CEASE. A second call leaves at once. Resolves when all is closed. */
+  stop(): Promise<void>;
+  /** Applies a newly loaded configuration; sessions stay up. Returns what needs a restart instead. */
+  reload(config: AgentConfig): Promise<readonly Finding[]>;
+  /** Resolves when the agent has gone, for whatever reason. */
+  readonly gone: Promise<void>;
+}
+
+/** Longest timer Node keeps. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+/** The last report may take this long; nobody waits longer for a seat that is gone itself. */
+const LAST_REPORT_MS = 1000;
+/** RFC 9003 text of our CEASE. */
+const SHUTDOWN_TEXT = 'anycast-agent is stopping';
+
+/** Starts an agent. Rejects when its port is taken or its TLS files do not fit; then nothing is left running. */
+export async function startAgent(config: AgentConfig, ports: AgentPorts = {}): Promise<RunningAgent> {
+  const agent = new AgentRuntime(config, ports);
+  await agent.start();
+  return agent;
+}
+
+class AgentRuntime implements RunningAgent {
+  readonly bootId = randomUUID();
+  readonly gone: Promise<void>;
+  #config: AgentConfig;
+  readonly #ports: AgentPorts;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #metrics: AgentMetrics;
+  readonly #desk: OrderDesk;
+  #plan: AgentPlan;
+  #state: AgentState;
+  #speaker: Speaker | undefined;
+  #server: AgentServer | undefined;
+  #socket: { close(): Promise<void> } | undefined;
+  #sender: ReportSender | undefined;
+  #sentinels = new Map<string, { readonly key: string; readonly sentinel: Sentinel }>();
+  #probes = new Map<string, { readonly probe: ProbeConfig; readonly timeoutMs: number }>();
+  #timer: NodeJS.Timeout | undefined;
+  #period: NodeJS.Timeout | undefined;
+  readonly #startedAtMs: number;
+  #seq = 0;
+  #transitions = 0;
+  readonly #built = new Map<string, number>();
+  readonly #told = new Map<string, number>();
+  readonly #counts = { orders: {} as Record<string, number>, probes: 0, reports: {} as Record<string, number> };
+  #isStarted = false;
+  #settleGone: () => void = () => {};
+
+  constructor(config: AgentConfig, ports: AgentPorts) {
+    this.#config = config;
+    this.#ports = ports;
+    this.#clock = ports.clock ?? createClock();
+    this.#log = createLog(config.log.level, config.nva, this.#clock.nowMs, ports.logSink);
+    this.#metrics = createMetrics(AGENT_VERSION, config.nva);
+    this.#plan = planOf(config.loadedTopology, this.#place(), config.stop);
+    this.#startedAtMs = this.#clock.nowMs();
+    this.#state = newAgent(this.#plan, [], [], this.#startedAtMs);
+    this.gone = new Promise((resolve) => {
+      this.#settleGone = resolve;
+    });
+    this.#desk = createOrderDesk({
+      plan: () => this.#plan,
+      keys: () => pinnedKeys(this.#config.loadedTopology),
+      stateDirectory: config.stateDirectory,
+      last: (group) => this.#state.orders.get(group),
+      apply: (order) => this.#dispatch({ type: 'order', order }),
+      count: (outcome, detail) => this.#countOrder(outcome, detail),
+      wallMs: this.#clock.wallMs,
+      disk: ports.disk ?? realDisk,
+    });
+  }
+
+  get port(): number {
+    return this.#server?.port ?? 0;
+  }
+
+  async start(): Promise<void> {
+    await this.#recall();
+    this.#server = await openAgentServer(this.#config.listen, this.#config.tls, this.#door());
+    this.#socket = await this.#openSocket();
+    this.#noteCertificate();
+    this.#speaker = await this.#startSpeaker();
+    this.#sender = this.#createSender();
+    this.#watchApplications();
+    this.#isStarted = true;
+    this.#dispatch({ type: 'start' });
+    const { reportSeconds } = this.#config.loadedTopology.timing;
+    this.#period = setInterval(() => this.#sender?.report(), reportSeconds * 1000);
+    this.#sender.report();
+    this.#log.info('started', {
+      bootId: this.bootId,
+      version: AGENT_VERSION,
+      port: this.port,
+      vips: this.#plan.vips.length,
+    });
+  }
+
+  status(): AgentStatus {
+    const nowMs = this.#clock.nowMs();
+    return {
+      v: 1,
+      nva: this.#plan.nva,
+      region: this.#place().region.name,
+      mode: 'agent',
+      version: AGENT_VERSION,
+      bootId: this.bootId,
+      startedAtMs: Math.round(this.#startedAtMs),
+      atMs: Math.round(nowMs),
+      phase: this.#state.phase,
+      orders: Object.fromEntries(
+        [...this.#state.orders].map(([group, { epoch, generation, issuedAtMs }]) => [
+          group,
+          { epoch, generation, issuedAtMs },
+        ]),
+      ),
+      sessions: this.#speaker?.sessions() ?? [],
+      vips: this.#plan.vips.flatMap((vip) => {
+        const held = this.#state.vips.get(vip.vip);
+        return held === undefined ? [] : [{ ...reportVip(vip, held, nowMs), group: vip.group, prefix: vip.prefix }];
+      }),
+      overrides: [...this.#state.overrides.values()],
+      counters: structuredClone(this.#counts),
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#dispatch({ type: 'stop' });
+    await this.gone;
+  }
+
+  async reload(config: AgentConfig): Promise<readonly Finding[]> {
+    const found = restartNeeded(this.#config, config);
+    // What needs a restart keeps its old value; everything else takes effect.
+    this.#config = {
+      ...config,
+      listen: this.#config.listen,
+      bgp: this.#config.bgp,
+      stateDirectory: this.#config.stateDirectory,
+    };
+    this.#server?.reloadTls(this.#config.tls);
+    this.#noteCertificate();
+    this.#plan = planOf(config.loadedTopology, this.#place(), config.stop);
+    this.#sender?.stop();
+    this.#sender = this.#createSender();
+    clearInterval(this.#period);
+    this.#period = setInterval(() => this.#sender?.report(), config.loadedTopology.timing.reportSeconds * 1000);
+    this.#watchApplications();
+    this.#dispatch({ type: 'reload', plan: this.#plan });
+    this.#log.info('reloaded', { vips: this.#plan.vips.length, restartNeededFor: found.map((f) => f.path) });
+    return found;
+  }
+
+  // ---------------------------------------------------------------- the step and what it asks for
+
+  #dispatch(event: AgentEvent): void {
+    const { state, effects } = step(this.#state, this.#plan, event, this.#clock.nowMs());
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    this.#arm();
+  }
+
+  #perform(effect: AgentEffect): void {
+    switch (effect.type) {
+      case 'advertise':
+        this.#speaker?.set(this.#routes());
+        return;
+      case 'resend':
+        this.#speaker?.resend(effect.prefixes);
+        this.#log.info('said once more, the window has closed', { prefixes: effect.prefixes });
+        return;
+      case 'probe':
+        for (let i = 0; i < effect.count; i += 1) this.#probe(effect.vip);
+        return;
+      case 'report':
+        this.#transitions += 1;
+        this.#sender?.report();
+        return;
+      case 'verdict':
+        this.#metrics.transitions.inc({ vip: effect.vip, to: effect.to });
+        this.#log.warn('verdict', { vip: effect.vip, from: effect.from, to: effect.to, detail: effect.detail });
+        return;
+      case 'route':
+        this.#log.warn('route', { vip: effect.vip, from: effect.from, to: effect.to });
+        return;
+      case 'override-expired':
+        this.#log.warn('override expired', { vip: effect.vip });
+        return;
+      case 'leave':
+        void this.#leave();
+    }
+  }
+
+  #routes(): Route[] {
+    const { nva } = this.#place();
+    return this.#plan.vips.flatMap((vip) => {
+      const announced = this.#state.vips.get(vip.vip)?.announced;
+      if (announced === undefined || announced === null) return [];
+      return [
+        {
+          prefix: vip.prefix,
+          asPath: announcedPath(nva.asn, announced.prependAsn, announced.prepend),
+          nextHop: nva.address,
+          ...(announced.med === null ? {} : { med: announced.med }),
+          ...(announced.communities.length === 0 ? {} : { communities: announced.communities }),
+        },
+      ];
+    });
+  }
+
+  #probe(vip: string): void {
+    const watched = this.#probes.get(vip);
+    if (watched === undefined) return;
+    const run = this.#ports.runProbe ?? runProbe;
+    void run(watched.probe, watched.timeoutMs).then((outcome) => {
+      if (this.#state.phase === 'gone') return;
+      this.#counts.probes += 1;
+      this.#dispatch({ type: 'probed', vip, outcome });
+      this.#metrics.probes.inc({ vip, outcome: outcome.type });
+      if (outcome.type !== 'unknown') this.#metrics.probeSeconds.observe({ vip }, outcome.latencyMs / 1000);
+      else this.#log.warn('probe told nothing', { vip, detail: outcome.detail });
+    });
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#state.phase === 'gone' || !this.#isStarted) return;
+    const waitMs = Math.ceil(nextTickMs(this.#state) - this.#clock.nowMs());
+    if (waitMs > TIMER_MS_MAX) return;
+    this.#timer = setTimeout(() => this.#dispatch({ type: 'tick' }), Math.max(0, waitMs));
+  }
+
+  async #leave(): Promise<void> {
+    clearTimeout(this.#timer);
+    clearInterval(this.#period);
+    for (const { sentinel } of this.#sentinels.values()) sentinel.stop();
+    await this.#speaker?.stop(CEASE.ADMINISTRATIVE_SHUTDOWN, SHUTDOWN_TEXT);
+    await this.#sender?.flush(LAST_REPORT_MS);
+    this.#sender?.stop();
+    await Promise.all([this.#server?.close(), this.#socket?.close()]);
+    this.#log.info('stopped');
+    this.#settleGone();
+  }
+
+  // ---------------------------------------------------------------- the parts
+
+  #place() {
+    const place = findNva(this.#config.loadedTopology, this.#config.nva);
+    if (place === undefined) throw new Error(`${this.#config.nva} was checked to be in the topology`);
+    return place;
+  }
+
+  /** What the agent knew before it was started: orders and overrides. A damaged file is refused loudly, never guessed at. */
+  async #recall(): Promise<void> {
+    const { stateDirectory } = this.#config;
+    const { orders, refused } = await loadOrders(stateDirectory, this.#plan.nva);
+    for (const { file, why } of refused) this.#log.error('persisted order refused', { file, why });
+    for (const order of orders) this.#noteOrder(order);
+    const read = await loadOverrides(stateDirectory, this.#clock.wallMs());
+    if (typeof read === 'string') this.#log.error('persisted overrides refused', { why: read });
+    this.#state = newAgent(this.#plan, orders, typeof read === 'string' ? [] : read, this.#clock.nowMs());
+  }
+
+  async #openSocket(): Promise<{ close(): Promise<void> } | undefined> {
+    const path = join(this.#config.stateDirectory, 'agent.sock');
+    try {
+      return await openLocalSocket(path, this.#door());
+    } catch (error) {
+      // Without it `status` and `override` do not work; routes and orders do.
+      this.#log.error('no local socket', { path, why: String(error) });
+      return undefined;
+    }
+  }
+
+  async #startSpeaker(): Promise<Speaker> {
+    const { region, nva } = this.#place();
+    const { bgp, routerId, loadedTopology } = this.#config;
+    return await startSpeaker({
+      peers: region.routeServer.peers,
+      localAsn: nva.asn,
+      routerId: routerId ?? nva.address,
+      holdSeconds: loadedTopology.timing.holdSeconds,
+      peerRouteLimit: region.routeServer.routeLimit,
+      localAddress: bgp.localAddress,
+      listen: bgp.listen,
+      nowMs: this.#clock.nowMs,
+      onEvent: (peer, event) => this.#heardFromSession(peer, event),
+    });
+  }
+
+  #heardFromSession(peer: string, event: SessionEvent): void {
+    switch (event.type) {
+      case 'state': {
+        this.#metrics.sessionUp.set({ peer }, event.state === 'Established' ? 1 : 0);
+        const isTold = event.state === 'Established' || event.previous === 'Established';
+        if (!isTold) return;
+        this.#log.warn('session', { peer, from: event.previous, to: event.state });
+        this.#dispatch({ type: 'session', peer });
+        return;
+      }
+      case 'notification':
+        this.#log.warn('notification', { peer, direction: event.direction, name: event.name, text: event.text });
+        return;
+      case 'connection-failed':
+        this.#log.warn('connection failed', { peer, reason: event.reason });
+        return;
+      case 'route-refresh':
+        this.#log.info('route refresh asked for', { peer });
+        return;
+      case 'advertised':
+        this.#metrics.updates.inc({ peer });
+        return;
+      case 'update':
+        // Route Server tells us its routes; we originate only.
+        return;
+    }
+  }
+
+  #createSender(): ReportSender {
+    const { identity, seatCa, loadedTopology, nva } = this.#config;
+    const identityHeader = identity.header === undefined ? {} : { header: identity.header };
+    return createReportSender({
+      seats: loadedTopology.seats,
+      sender: nva,
+      tokens: createTokenSource({ endpoint: identity.endpoint, ...identityHeader }, this.#clock.nowMs),
+      tls: seatCa === undefined ? {} : { ca: readFileSync(seatCa) },
+      build: (seat) => this.#buildReports(seat),
+      onOrder: (jws, seat) => void this.#takeHandedOrder(jws, seat),
+      onOutcome: (outcome) => this.#noteReport(outcome),
+    });
+  }
+
+  #buildReports(seat: string): { group: string; body: string }[] {
+    const sessions = this.#speaker?.sessions() ?? [];
+    const transition = this.#transitions > (this.#told.get(seat) ?? 0);
+    this.#built.set(seat, this.#transitions);
+    return groupsOfPlan(this.#plan).map((group) => {
+      this.#seq += 1;
+      const moment = { bootId: this.bootId, seq: this.#seq, atMs: this.#clock.nowMs(), transition, sessions };
+      return { group, body: JSON.stringify(buildReport(this.#state, this.#plan, group, moment)) };
+    });
+  }
+
+  #noteReport({ seat, group, error }: ReportOutcome): void {
+    const outcome = error === undefined ? 'taken' : 'failed';
+    this.#metrics.reports.inc({ seat, outcome });
+    this.#counts.reports[outcome] = (this.#counts.reports[outcome] ?? 0) + 1;
+    if (error === undefined) {
+      this.#told.set(seat, this.#built.get(seat) ?? 0);
+      this.#metrics.lastReport.set({ seat }, this.#clock.wallMs() / 1000);
+    } else this.#log.warn('report not taken', { seat, group, error });
+  }
+
+  async #takeHandedOrder(jws: string, seat: string): Promise<void> {
+    const answer = await this.#desk.accept(jws);
+    if (!answer.accepted) this.#log.warn('order handed out by a seat was refused', { seat, refusal: answer.refusal });
+  }
+
+  #countOrder(outcome: OrderOutcome, detail: string): void {
+    this.#metrics.orders.inc({ outcome });
+    this.#counts.orders[outcome] = (this.#counts.orders[outcome] ?? 0) + 1;
+    if (outcome === 'accepted') {
+      for (const order of this.#state.orders.values()) this.#noteOrder(order);
+      this.#log.info('order accepted', { detail });
+    } else if (outcome !== 'same') this.#log.warn('order refused', { outcome, detail });
+  }
+
+  #noteOrder({ group, epoch, generation }: Order): void {
+    this.#metrics.orderEpoch.set({ group }, epoch);
+    this.#metrics.orderGeneration.set({ group }, generation);
+  }
+
+  #noteCertificate(): void {
+    const { validToDate } = new X509Certificate(readFileSync(this.#config.tls.cert));
+    this.#metrics.certificateExpiry.set(validToDate.getTime() / 1000);
+  }
+
+  /** Probes and sentinels as the plan has them; those that stay the same are left alone. */
+  #watchApplications(): void {
+    const { region } = this.#place();
+    const vips = this.#config.loadedTopology.vips.filter((vip) => vip.regions.includes(region.name));
+    this.#probes = new Map(
+      vips.map((vip) => [vip.name, { probe: probeOf(vip, region), timeoutMs: vip.health.timeoutMs }]),
+    );
+    const wanted = new Map(
+      this.#plan.vips.flatMap((vip) => {
+        const watched = this.#probes.get(vip.vip);
+        const target = vip.health.sentinel && watched !== undefined ? sentinelTarget(watched.probe) : undefined;
+        return target === undefined ? [] : [[vip.vip, { host: target.host, port: target.port }] as const];
+      }),
+    );
+    for (const [vip, { key, sentinel }] of this.#sentinels) {
+      if (JSON.stringify(wanted.get(vip)) === key) continue;
+      sentinel.stop();
+      this.#sentinels.delete(vip);
+    }
+    for (const [vip, target] of wanted) {
+      if (this.#sentinels.has(vip)) continue;
+      const sentinel = startSentinel(target, (event) => {
+        if (this.#state.phase !== 'gone') this.#dispatch({ type: `sentinel-${event}`, vip });
+      });
+      this.#sentinels.set(vip, { key: JSON.stringify(target), sentinel });
+    }
+  }
+
+  #door(): AgentDoor {
+    return {
+      acceptOrder: (jws) => this.#desk.accept(jws),
+      status: () => this.status(),
+      metrics: () => this.#scrape(),
+      isAlive: () => this.#state.phase === 'running',
+      override: (body) =>
+        answerOverride(body, {
+          plan: this.#plan,
+          overrides: [...this.#state.overrides.values()],
+          stateDirectory: this.#config.stateDirectory,
+          nowMs: this.#clock.nowMs(),
+          disk: this.#ports.disk ?? realDisk,
+          apply: (event) => {
+            this.#log.warn('override', { ...event });
+            this.#dispatch(event);
+          },
+        }),
+    };
+  }
+
+  /** Gauges that are a view of the state are set when somebody looks. */
+  async #scrape(): Promise<string> {
+    const { announced, prepend, flapPenalty, registry } = this.#metrics;
+    for (const gauge of [announced, prepend, flapPenalty]) gauge.reset();
+    for (const vip of this.status().vips) {
+      announced.set({ vip: vip.vip, prefix: vip.prefix }, vip.announced === null ? 0 : 1);
+      if (vip.announced !== null) prepend.set({ vip: vip.vip }, vip.announced.prepend);
+      flapPenalty.set({ vip: vip.vip }, vip.flapPenalty);
+    }
+    return await registry.metrics();
+  }
+}
+
+/** Settings that only a restart can change, where they differ. */
+function restartNeeded(old: AgentConfig, now: AgentConfig): Finding[] {
+  const place = (config: AgentConfig) => findNva(config.loadedTopology, config.nva);
+  const pairs: [string, unknown, unknown][] = [
+    ['listen', old.listen, now.listen],
+    ['bgp', old.bgp, now.bgp],
+    ['stateDirectory', old.stateDirectory, now.stateDirectory],
+    ['nva', old.nva, now.nva],
+    ['topology:routeServer', place(old)?.region.routeServer, place(now)?.region.routeServer],
+    ['topology:nva', [place(old)?.nva.asn, place(old)?.nva.address], [place(now)?.nva.asn, place(now)?.nva.address]],
+    ['topology:timing.holdSeconds', old.loadedTopology.timing.holdSeconds, now.loadedTopology.timing.holdSeconds],
+  ];
+  return pairs
+    .filter(([, a, b]) => JSON.stringify(a) !== JSON.stringify(b))
+    .map(([path]) => ({ path, code: 'restart-needed', message: 'takes effect when the agent is restarted' }));
+}
