@@ -1,6 +1,7 @@
 // The one door of the decision engine: from everything observed, the policy and the time to the next policy and why.
 // It never reads a clock, never logs, and keeps no step of its own in flight: asked again with the same, it changes nothing.
 
+import { followMembers } from './active-active.ts';
 import { finishDrains } from './drain.ts';
 import { viewNvas } from './evidence.ts';
 import { followIntents } from './intents.ts';
@@ -9,6 +10,7 @@ import { followPlan } from './plan.ts';
 import { isSettled } from './possible.ts';
 import { recentre } from './recentre.ts';
 import { LOOK_MS_MAX, lookAt, type Round, type VipRound } from './round.ts';
+import { keepSurvivors } from './survivors.ts';
 import type {
   Decision,
   EngineConfig,
@@ -111,7 +113,10 @@ function hasNoSession(round: Round, region: string): boolean | undefined {
 }
 
 function decideVip(vr: VipRound): VipReason {
-  const reason = followPlan(vr);
+  for (const region of Object.keys(vr.policy.regions)) {
+    keepSurvivors(vr, region, region === vr.policy.acting || vr.vip.mode === 'active-active');
+  }
+  const reason = vr.vip.mode === 'active-active' ? followMembers(vr) : followPlan(vr);
   finishDrains(vr);
   recentre(vr);
   return reason;

@@ -25,11 +25,13 @@ export interface Stop {
 }
 
 type Check = (vr: VipRound, move: Move, aim: TargetRung) => Omit<Stop, 'guard'> | undefined;
+/** A guard that asks nothing of the move itself. */
+type PlainCheck = (vr: VipRound) => Omit<Stop, 'guard'> | undefined;
 
-const shadow: Check = (vr) =>
+const shadow: PlainCheck = (vr) =>
   vr.round.config.guards.mode === 'shadow' ? { detail: 'shadow mode: decided, not acted on' } : undefined;
 
-const untrustedLedger: Check = (vr) =>
+const untrustedLedger: PlainCheck = (vr) =>
   vr.round.trusted ? undefined : { detail: 'the ledger was rebuilt; a person must trust it first' };
 
 const staleTarget: Check = (vr, move) => {
@@ -80,7 +82,7 @@ const hold: Check = (vr, move) => {
   return { detail: `held by ${found.actor}: ${found.reason}`, untilMs: found.expiresAtMs };
 };
 
-const warmUp: Check = (vr) => {
+const warmUp: PlainCheck = (vr) => {
   const { snapshot, nowMs, config } = vr.round;
   const untilMs = snapshot.seat.leaderSinceMs + config.guards.warmUpSeconds * 1000;
   if (snapshot.seat.followedFresh || nowMs >= untilMs) return undefined;
@@ -162,6 +164,16 @@ export function guardMove(vr: VipRound, move: Move, aim: TargetRung): Stop[] {
     const stop = check(vr, move, aim);
     if (stop !== undefined) stops.push({ guard, ...stop });
   }
+  return stops;
+}
+
+/** What stops automation from changing anything of this vip within a region, however necessary. */
+export function guardChange(vr: VipRound): Guard[] {
+  const stops: Guard[] = [];
+  if (shadow(vr) !== undefined) stops.push('shadow');
+  if (untrustedLedger(vr) !== undefined) stops.push('untrusted-ledger');
+  if (holdsOn(vr).some((candidate) => candidate.full)) stops.push('hold');
+  if (warmUp(vr) !== undefined) stops.push('warm-up');
   return stops;
 }
 

@@ -1,6 +1,6 @@
 // Recentring: back to the resting rungs when all is calm, one region and one proved step at a time.
 // No step of it ever changes the winner.
-import { holdsOn } from './guards.ts';
+import { guardChange } from './guards.ts';
 import { isMember } from './moves.ts';
 import { highestPossible, isSettled, lowestPossible } from './possible.ts';
 import { automation, type Cause, lookAt, rowOf, type VipRound, verdictOf } from './round.ts';
@@ -15,12 +15,9 @@ interface Step {
 /** The automatic step, if it is calm enough for one. */
 export function recentre(vr: VipRound): void {
   const { round } = vr;
-  const { mode, calmSeconds, warmUpSeconds } = round.config.guards;
   const step = nextStep(vr);
-  if (step === undefined || mode === 'shadow' || !round.trusted) return;
-  if (holdsOn(vr).some((hold) => hold.full)) return;
-  const { leaderSinceMs, followedFresh } = round.snapshot.seat;
-  const calmMs = Math.max(calmSince(vr) + calmSeconds * 1000, followedFresh ? 0 : leaderSinceMs + warmUpSeconds * 1000);
+  if (step === undefined || guardChange(vr).length > 0) return;
+  const calmMs = calmSince(vr) + round.config.guards.calmSeconds * 1000;
   if (round.nowMs < calmMs) {
     lookAt(round, calmMs);
     return;

@@ -16,21 +16,23 @@ export function baseOf(config: EngineConfig, vip: Vip, region: string): number {
 export const lastResortOf = (config: EngineConfig, vip: Vip): number =>
   lastResortRung(config.ladder, vip.regions.length);
 
-type RowChange = Partial<Pick<RegionPolicy, 'role' | 'rung' | 'state' | 'survivors' | 'active' | 'leftOn'>>;
+type RowChange = Partial<Pick<RegionPolicy, 'role' | 'rung' | 'state' | 'active'>> & {
+  /** null: every NVA announces the same again. */
+  readonly survivors?: RegionPolicy['survivors'] | null;
+};
 
 /** Gives the region's row new values; a change of the wire is remembered as such and becomes an action. */
 export function changeRow(vr: VipRound, region: string, change: RowChange, cause: Cause): void {
   const before = rowOf(vr, region);
-  const merged: RegionPolicy = { ...before, ...change };
+  const merged = merge(before, change);
   const isOnWire =
     merged.rung !== before.rung ||
     merged.state !== before.state ||
     merged.survivors !== before.survivors ||
     merged.active !== before.active;
-  if (!isOnWire && merged.role === before.role && merged.leftOn === before.leftOn) return;
+  if (!isOnWire && merged.role === before.role) return;
   const after = isOnWire ? onWire(vr, before, merged) : merged;
   putRow(vr, region, after);
-  if (!isOnWire && merged.role === before.role) return;
   vr.round.actions.push({
     vip: vr.vip.name,
     region,
@@ -44,6 +46,13 @@ export function changeRow(vr: VipRound, region: string, change: RowChange, cause
     ...(cause.intent === undefined ? {} : { intent: cause.intent }),
   });
   vr.policy = { ...vr.policy, changedAtMs: vr.round.nowMs };
+}
+
+function merge(before: RegionPolicy, change: RowChange): RegionPolicy {
+  const { survivors, ...rest } = change;
+  if (survivors === undefined) return { ...before, ...rest };
+  const { survivors: _replaced, ...kept } = before;
+  return { ...kept, ...rest, ...(survivors === null ? {} : { survivors }) };
 }
 
 function onWire(vr: VipRound, before: RegionPolicy, merged: RegionPolicy): RegionPolicy {
