@@ -1,5 +1,6 @@
 // What the keys of anycast.yaml must mean together. Each check returns what it found; none stops at the first.
 import { EXPRESSROUTE_ASN, isPrivateAsn, ROUTE_SERVER_ASN, refuseNvaAsn, refusePrependAsn } from './asn.ts';
+import { findDataPlaneRefusals, findDataPlaneWarnings } from './data-plane-checks.ts';
 import { overlaps, parsePrefix } from './ip.ts';
 import { PREPEND_MAX } from './ladder.ts';
 import type { Finding } from './result.ts';
@@ -277,6 +278,7 @@ const CHECKS: readonly Check[] = [
   checkTiming,
   checkWindows,
   checkSymmetry,
+  findDataPlaneRefusals,
   checkApps,
   checkWitness,
   checkActiveActive,
@@ -332,6 +334,7 @@ export function findWarnings(topology: Topology): Finding[] {
           'without a circuit that step of a proof is never checked',
         ),
       ),
+    ...findDataPlaneWarnings(topology),
     ...(topology.seats.length === 1
       ? [finding('seats', 'single-seat', 'one seat only: its region takes the judgement with it')]
       : []),

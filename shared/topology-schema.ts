@@ -65,9 +65,38 @@ const byRole = <T extends z.ZodType>(value: T) =>
 
 const dataPlaneSchema = z.strictObject({
   mode: z.enum(['reverse-proxy', 'snat', 'dnat-udr', 'none']).default('none'),
-  ports: z.array(z.strictObject({ listen: z.int().min(1).max(65535), to: z.int().min(1).max(65535) })).default([]),
+  ports: z
+    .array(
+      z.strictObject({
+        listen: z.int().min(1).max(65535),
+        to: z.int().min(1).max(65535),
+        protocol: z.enum(['tcp', 'udp']).default('tcp'),
+      }),
+    )
+    .max(64)
+    .default([]),
   /** How several active NVAs of a region keep both directions of a connection together. */
   symmetry: z.enum(['load-balancer', 'shared-sessions']).optional(),
+  /** A connection without traffic is forgotten after this long. */
+  idleSeconds: z.int().min(10).max(86_400).default(3600),
+  /** A drain waits at most this long for connections to finish. */
+  drainSeconds: seconds(0, 86_400).default(300),
+  /** After a route moves, packets of connections that live on the previous NVA are handed to it. */
+  secondChance: z
+    .strictObject({
+      enabled: z.boolean().default(false),
+      /** It ends this long after the move, whatever still lives. */
+      capSeconds: seconds(10, 3600).default(1800),
+    })
+    .prefault({}),
+});
+
+/** The tunnel between NVAs that second chances use (VXLAN over UDP); one setting for the whole deployment. */
+const tunnelSchema = z.strictObject({
+  port: z.int().min(1).max(65535).default(4789),
+  vni: z.int().min(1).max(16_777_215).default(92),
+  /** Largest packet inside: the network's own largest less 50 bytes of VXLAN. */
+  mtu: z.int().min(1230).max(8950).default(1450),
 });
 
 const vipSchema = z.strictObject({
@@ -193,6 +222,7 @@ export const topologySchema = z.strictObject({
       holdSeconds: z.int().min(3).max(65535).default(30),
     })
     .prefault({}),
+  tunnel: tunnelSchema.prefault({}),
   addressSpaces: z.strictObject({ azure: z.array(prefix).min(1), onPremises: z.array(prefix).default([]) }),
   regions: z.array(regionSchema).min(1).max(16),
   vips: z.array(vipSchema).min(1).max(10_000),
