@@ -35,9 +35,7 @@ export interface RouteRules {
 /** Every problem of a desired set, each naming its prefix; empty if it may be sent. */
 export function checkRoutes(routes: readonly Route[], rules: RouteRules): string[] {
   const problems = routes.flatMap((route) => checkRoute(route, rules).map((problem) => `${route.prefix}: ${problem}`));
-  const prefixes = routes.map((route) => route.prefix);
-  const duplicates = prefixes.filter((prefix, index) => prefixes.indexOf(prefix) !== index);
-  for (const prefix of new Set(duplicates)) problems.push(`${prefix}: given more than once`);
+  for (const prefix of duplicates(routes)) problems.push(`${prefix}: given more than once`);
   // One place is kept free: a full table could not replace a single route within the limit.
   if (routes.length >= rules.peerRouteLimit) {
     problems.push(
@@ -45,6 +43,13 @@ export function checkRoutes(routes: readonly Route[], rules: RouteRules): string
     );
   }
   return problems;
+}
+
+function duplicates(routes: readonly Route[]): Set<string> {
+  const seen = new Set<string>();
+  const again = new Set<string>();
+  for (const { prefix } of routes) (seen.has(prefix) ? again : seen).add(prefix);
+  return again;
 }
 
 function checkRoute(route: Route, rules: RouteRules): string[] {
@@ -113,7 +118,7 @@ export function planUpdates(rib: RibView): PlannedUpdate[] {
 
 function isDue(rib: RibView, route: Route): boolean {
   const sent = rib.sent.get(route.prefix);
-  return sent === undefined || rib.resend.has(route.prefix) || attributesKey(sent) !== attributesKey(route);
+  return sent === undefined || rib.resend.has(route.prefix) || !haveEqualAttributes(sent, route);
 }
 
 function withdrawal(withdrawn: string[]): PlannedUpdate {
@@ -183,8 +188,12 @@ function groupByAttributes(routes: readonly Route[]): Route[][] {
   return [...groups.values()];
 }
 
+function haveEqualAttributes(a: Route, b: Route): boolean {
+  return a === b || attributesKey(a) === attributesKey(b);
+}
+
 /** Equal for routes that differ in nothing but their prefix. */
-export function attributesKey(route: Route): string {
+function attributesKey(route: Route): string {
   const { asPath, nextHop, med, localPref, communities = [], largeCommunities = [] } = route;
   return JSON.stringify([asPath, nextHop, med ?? null, localPref ?? null, communities, largeCommunities]);
 }
