@@ -1,8 +1,8 @@
 // What clients ask of a task hub: start, query, raise, terminate, suspend, resume, purge, and signal or read entities.
 import { randomUUID } from 'node:crypto';
 import { type DurableEngine, findDurable } from './durable-engine.ts';
+import { createInstance } from './instances.ts';
 import { unknownFunction } from './invocation.ts';
-import { createInstance } from './orchestrations.ts';
 import { FINAL_STATUSES, type InstanceFilter, type InstanceRow } from './task-hub-schema.ts';
 import { type EventBody, EventType, type HistoryEvent, schedulerId } from './wire.ts';
 

@@ -1,5 +1,6 @@
 // The task hub: every instance, message, timer, activity and entity in SQLite, changed in transactions only.
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { quoted, type Row, textOrNull, toInstance, whereOf } from './task-hub-rows.ts';
 import {
   type ActivityRow,
   type EntityInboxRow,
@@ -27,8 +28,6 @@ export interface TaskHubOptions {
   readonly onCommitPoint?: ((point: string) => void) | undefined;
   readonly onCommitted?: (touched: Touched) => void;
 }
-
-type Row = Record<string, unknown>;
 
 /** An ExecutionStarted must come first in its execution's history, whatever was raised before it. */
 const DUE_FIRST = -1;
@@ -385,49 +384,4 @@ export class TaskHub {
     this.#inTransaction();
     return this.#prepare(sql).run(...values);
   }
-}
-
-function textOrNull(value: unknown): string | null {
-  return value === null || value === undefined ? null : String(value);
-}
-
-function parsedOrNull<T>(value: unknown): T | null {
-  return value === null || value === undefined ? null : (JSON.parse(String(value)) as T);
-}
-
-function toInstance(row: Row): InstanceRow {
-  return {
-    id: String(row.id),
-    name: String(row.name),
-    version: String(row.version),
-    executionId: String(row.execution_id),
-    status: row.status as InstanceRow['status'],
-    input: String(row.input),
-    output: textOrNull(row.output),
-    customStatus: textOrNull(row.custom_status),
-    createdMs: Number(row.created_ms),
-    updatedMs: Number(row.updated_ms),
-    parent: parsedOrNull(row.parent),
-    locks: parsedOrNull(row.locks),
-    attempts: Number(row.attempts),
-  };
-}
-
-/** Only for our own constants: values from outside go through parameters. */
-function quoted(words: readonly string[]): string {
-  return words.map((word) => `'${word}'`).join(', ');
-}
-
-function whereOf(filter: InstanceFilter): { where: string; values: SQLInputValue[] } {
-  const conditions: [string, SQLInputValue][] = [];
-  if (filter.createdFromMs !== undefined) conditions.push(['created_ms >= ?', filter.createdFromMs]);
-  if (filter.createdToMs !== undefined) conditions.push(['created_ms <= ?', filter.createdToMs]);
-  if (filter.updatedToMs !== undefined) conditions.push(['updated_ms <= ?', filter.updatedToMs]);
-  const sql = conditions.map(([condition]) => condition);
-  const values = conditions.map(([, value]) => value);
-  if (filter.statuses) {
-    sql.push(filter.statuses.length === 0 ? 'FALSE' : `status IN (${filter.statuses.map(() => '?').join(', ')})`);
-    values.push(...filter.statuses);
-  }
-  return { where: sql.length === 0 ? '' : `WHERE ${sql.join(' AND ')}`, values };
 }
