@@ -25,6 +25,7 @@ import { type Clock, createClock } from './clock.ts';
 import type { AgentConfig } from './control/config.ts';
 import { type AgentDoor, type AgentServer, openAgentServer, openLocalSocket } from './control/http-server.ts';
 import { createTokenSource } from './control/identity-token.ts';
+import { SOCKET_NAME } from './control/local-client.ts';
 import { type AgentMetrics, createMetrics } from './control/metrics.ts';
 import { createOrderDesk, type OrderDesk, type OrderOutcome, pinnedKeys } from './control/order-desk.ts';
 import { loadOrders, realDisk, type StateDisk } from './control/order-store.ts';
@@ -340,7 +341,7 @@ class AgentRuntime implements RunningAgent {
   }
 
   async #openSocket(): Promise<{ close(): Promise<void> } | undefined> {
-    const path = join(this.#config.stateDirectory, 'agent.sock');
+    const path = join(this.#config.stateDirectory, SOCKET_NAME);
     try {
       return await openLocalSocket(path, this.#door());
     } catch (error) {
