@@ -55,7 +55,8 @@ const CONSTRAINTS: Readonly<Record<string, Constraint>> = {
     return (value) => value.length >= minimum && value.length <= maximum;
   },
   regex: (argument) => {
-    const pattern = new RegExp(argument, 'i');
+    // Braces are doubled inside a template.
+    const pattern = new RegExp(argument.replaceAll('{{', '{').replaceAll('}}', '}'), 'i');
     return (value) => pattern.test(value);
   },
 };
@@ -70,9 +71,17 @@ export function parseRoute<T>(template: string, methods: readonly string[], targ
   return { segments, methods: methods.map((method) => method.toUpperCase()), target };
 }
 
-/** Splits at '/' outside of braces, since a regex constraint may hold one. */
+/** Splits at '/' outside of braces, since a constraint may hold one. */
 function splitSegments(template: string): string[] {
-  return template === '' ? [] : (template.match(/(?:\{[^/{}]*(?:\{[^{}]*\}[^{}]*)*\}|\{[^{}]*\}|[^/{])+/g) ?? []);
+  const segments = [''];
+  let depth = 0;
+  for (const character of template) {
+    if (character === '{') depth++;
+    if (character === '}') depth--;
+    if (character === '/' && depth === 0) segments.push('');
+    else segments.push(`${segments.pop()}${character}`);
+  }
+  return segments.filter((text) => text !== '');
 }
 
 function parseSegment(template: string, text: string): Segment {
