@@ -5,7 +5,14 @@
 // whenever it likes, with or without having read Route Server. Faults are counted, recoveries are free.
 import { decide } from '../../functions/engine/decide.ts';
 import { firstPolicy } from '../../functions/engine/first-policy.ts';
-import type { EngineConfig, Intent, NvaEvidence, Policy, RegionPolicy, Snapshot } from '../../functions/engine/types.ts';
+import type {
+  EngineConfig,
+  Intent,
+  NvaEvidence,
+  Policy,
+  RegionPolicy,
+  Snapshot,
+} from '../../functions/engine/types.ts';
 import { deployment, emptySnapshot, nvaName, reportOf, START_MS } from './engine-world.ts';
 
 type NvaState = 'up' | 'silent' | 'dead';
@@ -36,7 +43,12 @@ export interface LadderState {
   readonly faultsLeft: number;
 }
 
-export type Decide = (snapshot: Snapshot, policy: Policy, config: EngineConfig, nowMs: number) => { readonly policy: Policy };
+export type Decide = (
+  snapshot: Snapshot,
+  policy: Policy,
+  config: EngineConfig,
+  nowMs: number,
+) => { readonly policy: Policy };
 
 export interface LadderOptions {
   readonly regions: number;
@@ -144,7 +156,8 @@ const regionKey = remembered(
 /** What the engine is told of a region, without and with a reading of Route Server. */
 const unreadKey = remembered((r) => `${r.rung},${r.maybe.join('.')},${r.view[0]}${r.acked ? 1 : r.current}`);
 const readKey = remembered((r) => `${unreadKey(r)}${r.held ?? '-'}`);
-const keyOf = (state: LadderState): string => `${state.regions.map(regionKey).join('|')}|${state.acting}|${state.faultsLeft}`;
+const keyOf = (state: LadderState): string =>
+  `${state.regions.map(regionKey).join('|')}|${state.acting}|${state.faultsLeft}`;
 
 function makeWorld(options: LadderOptions, config: EngineConfig, names: readonly string[]) {
   const decideWith = options.decideWith ?? decide;
@@ -188,13 +201,16 @@ function makeWorld(options: LadderOptions, config: EngineConfig, names: readonly
     if (state.faultsLeft === 0) return;
     if (r.nva === 'up' && r.app) yield { event: `${name} app dies`, state: change(state, i, { app: false }, 1) };
     if (r.nva === 'up') yield { event: `${name} nva dies silently`, state: change(state, i, { nva: 'silent' }, 1) };
-    if (r.nva === 'up' && !r.cut) yield { event: `${name} cut off control plane`, state: change(state, i, { cut: true }, 1) };
+    if (r.nva === 'up' && !r.cut)
+      yield { event: `${name} cut off control plane`, state: change(state, i, { cut: true }, 1) };
   }
 
   function* recoveries(state: LadderState, i: number, r: RegionWorld, name: string): Generator<Step> {
     if (!r.app) yield { event: `${name} app recovers`, state: change(state, i, { app: true }) };
-    if (r.nva === 'silent') yield { event: `${name} hold time ends`, state: change(state, i, { nva: 'dead', held: null }) };
-    if (r.nva === 'dead') yield { event: `${name} nva boots on rung ${r.current}`, state: change(state, i, { nva: 'up', app: true }) };
+    if (r.nva === 'silent')
+      yield { event: `${name} hold time ends`, state: change(state, i, { nva: 'dead', held: null }) };
+    if (r.nva === 'dead')
+      yield { event: `${name} nva boots on rung ${r.current}`, state: change(state, i, { nva: 'up', app: true }) };
     if (r.cut) yield { event: `${name} reaches control plane again`, state: change(state, i, { cut: false }) };
     const now = wire(r);
     if (r.nva === 'up' && r.held !== now) {
@@ -229,7 +245,11 @@ function makeWorld(options: LadderOptions, config: EngineConfig, names: readonly
     }
     for (const hasRead of [false, true]) {
       const decided = commit(state, hasRead, undefined);
-      if (decided !== undefined) yield { event: `control plane decides${hasRead ? ' having read route server' : ''}${told(decided)}`, state: decided };
+      if (decided !== undefined)
+        yield {
+          event: `control plane decides${hasRead ? ' having read route server' : ''}${told(decided)}`,
+          state: decided,
+        };
     }
     if (options.humans === true && state.faultsLeft > 0) {
       for (const name of names) {
@@ -295,7 +315,8 @@ function makeWorld(options: LadderOptions, config: EngineConfig, names: readonly
       const name = names[i] ?? '';
       nvas[nvaName(name)] = evidenceOf(config, name, r, i, fallen);
       if (!hasRead) continue;
-      const path = r.held === null ? {} : { '192.0.2.1/32': [65001 + i, ...new Array(r.held * config.ladder.step).fill(64500)] };
+      const path =
+        r.held === null ? {} : { '192.0.2.1/32': [65001 + i, ...new Array(r.held * config.ladder.step).fill(64500)] };
       learned[nvaName(name)] = { atMs: NOW_MS, peers: { one: path, two: path } };
     }
     return emptySnapshot({ nvas, learned, nextGeneration: ROW_GENERATION + 1 });
@@ -319,7 +340,12 @@ function evidenceOf(config: EngineConfig, name: string, r: RegionWorld, i: numbe
       vips: [
         {
           vip: 'orders',
-          local: { verdict: isFallen ? 'unhealthy' : 'healthy', sinceMs: receivedAtMs - 1000, window: '', latencyMs: null },
+          local: {
+            verdict: isFallen ? 'unhealthy' : 'healthy',
+            sinceMs: receivedAtMs - 1000,
+            window: '',
+            latencyMs: null,
+          },
           announced:
             rung === null
               ? null
