@@ -5,13 +5,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { OperatingError } from '../../../shared/errors.ts';
 import { type BirdRoute, isEstablished, parseBirdRoutes } from './bird-routes.ts';
-import { type LabProcess, startProcess } from './processes.ts';
+import type { LabContext } from './context.ts';
+import type { LabProcess } from './processes.ts';
 
 const run = promisify(execFile);
 const QUERY_MS = 5000;
 
 export interface Bird {
   readonly process: LabProcess;
+  /** Path of its control socket. */
+  readonly socket: string;
   /** Every route it holds for the prefix, best or not. */
   routes(prefix: string): Promise<BirdRoute[]>;
   isEstablished(protocol: string): Promise<boolean>;
@@ -19,21 +22,26 @@ export interface Bird {
   restart(protocol: string): Promise<void>;
 }
 
-/** Starts a daemon; `name` also names its files in the folder. */
-export async function startBird(name: string, namespace: string, config: string, folder: string): Promise<Bird> {
+/** Starts a daemon; `name` also names its files in the lab's folder. */
+export async function startBird(
+  { folder, processes }: LabContext,
+  name: string,
+  namespace: string,
+  config: string,
+): Promise<Bird> {
   const file = join(folder, `${name}.conf`);
   const socket = join(folder, `${name}.ctl`);
   await writeFile(file, config);
-  const process = startProcess({
+  const process = processes.start({
     name,
     namespace,
     argv: ['bird', '-f', '-c', file, '-s', socket, '-P', join(folder, `${name}.pid`)],
-    logFolder: folder,
   });
   const ask = (...words: string[]) => query(socket, words);
   return {
     process,
-    routes: async (prefix) => parseBirdRoutes(await ask('show', 'route', prefix, 'all')),
+    socket,
+    routes: (prefix) => readBirdRoutes(socket, prefix),
     isEstablished: async (protocol) => isEstablished(await ask('show', 'protocols'), protocol),
     restart: async (protocol) => {
       await ask('restart', protocol);
@@ -41,11 +49,15 @@ export async function startBird(name: string, namespace: string, config: string,
   };
 }
 
+/** Every route the daemon behind this control socket holds for the prefix, best or not. */
+export const readBirdRoutes = async (socket: string, prefix: string): Promise<BirdRoute[]> =>
+  parseBirdRoutes(await query(socket, ['show', 'route', prefix, 'all']));
+
 async function query(socket: string, words: readonly string[]): Promise<string> {
   try {
     const { stdout } = await run('birdc', ['-s', socket, ...words], {
       timeout: QUERY_MS,
-      env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+      env: { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` },
     });
     return stdout;
   } catch (error) {

@@ -12,6 +12,8 @@ export const ON_PREMISES_ADDRESS = '10.200.0.1';
 export const ON_PREMISES_ASN = 65100;
 export const CONTROL_ADDRESS = '10.255.0.1';
 export const VIP = { name: 'orders', address: '192.0.2.10', prefix: '192.0.2.10/32', port: 80 } as const;
+/** Response header by which an application says where it runs. */
+export const REGION_HEADER = 'x-anycast-region';
 export const APP_PORT = 8080;
 export const AGENT_PORT = 8443;
 

@@ -27,12 +27,39 @@ export interface ProcessOptions {
   readonly name: string;
   readonly namespace: string;
   readonly argv: readonly string[];
-  /** Where its output goes, as `<name>.log`. */
-  readonly logFolder: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly ipc?: boolean;
   /** Called with each line it writes to stdout. */
   readonly onLine?: (line: string) => void;
+}
+
+/** What starts processes of one lab and knows them all. */
+export interface ProcessTable {
+  start(options: ProcessOptions): LabProcess;
+  running(): readonly LabProcess[];
+  /** SIGKILL to everything that still runs, and wait until it is gone. Nothing can be started afterwards. */
+  killAll(): Promise<void>;
+}
+
+/** Output of each process goes to `<name>.log` in the folder. */
+export function createProcessTable(folder: string): ProcessTable {
+  const started = new Set<LabProcess>();
+  let isClosed = false;
+  const running = () => [...started].filter((process) => process.isRunning());
+  return {
+    start: (options) => {
+      if (isClosed)
+        throw new OperatingError('closing', `${options.name} not started: the lab is closing`, { retryable: false });
+      const process = startProcess(options, folder);
+      started.add(process);
+      return process;
+    },
+    running,
+    killAll: async () => {
+      isClosed = true;
+      await Promise.all(running().map((process) => process.kill()));
+    },
+  };
 }
 
 /** Argument vector of one of our own scripts on the runtime that runs the lab. */
@@ -47,14 +74,14 @@ export const nodeArgv = (script: string, ...args: string[]): string[] => [
  * Starts a process in a namespace. nsenter and setpriv replace themselves by the command, so its process id is the one
  * returned; the parent-death signal ends it even when the lab is killed with SIGKILL.
  */
-export function startProcess(options: ProcessOptions): LabProcess {
-  const log = createWriteStream(join(options.logFolder, `${options.name}.log`), { flags: 'a' });
+function startProcess(options: ProcessOptions, folder: string): LabProcess {
+  const log = createWriteStream(join(folder, `${options.name}.log`), { flags: 'a' });
   const child = spawn(
     'nsenter',
     [...inNamespace(options.namespace), 'setpriv', '--pdeathsig', 'KILL', '--', ...options.argv],
     {
       stdio: ['ignore', 'pipe', 'pipe', ...(options.ipc === true ? (['ipc'] as const) : [])],
-      env: { ...process.env, ...options.environment, PATH: `${process.env['PATH'] ?? ''}:${SBIN}` },
+      env: { ...process.env, ...options.environment, PATH: `${process.env.PATH ?? ''}:${SBIN}` },
     },
   );
   if (child.pid === undefined) {

@@ -1,0 +1,141 @@
+// One region of the lab as it runs: its application, and its NVA with agent and HAProxy; and what can be done to them.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { LabContext } from './context.ts';
+import { haproxyConfig } from './haproxy-config.ts';
+import { setCables } from './namespaces.ts';
+import { AGENT_PORT, APP_PORT, type RegionPlan } from './plan.ts';
+import { until } from './poll.ts';
+import { type LabProcess, nodeArgv } from './processes.ts';
+
+const SCRIPT_MS = 10_000;
+const REPOSITORY = join(import.meta.dirname, '../../..');
+
+/** Files the agents need, already written. */
+export interface AgentFiles {
+  readonly topology: string;
+  readonly certificate: string;
+  readonly key: string;
+  readonly identityEndpoint: string;
+}
+
+export interface RunningRegion {
+  readonly plan: RegionPlan;
+  crashApp(): Promise<void>;
+  /** Also after a crash. Resolves when the application accepts connections. */
+  restoreApp(): Promise<void>;
+  /** SIGSTOP: connections are accepted by the kernel and never answered. */
+  hangApp(): void;
+  brownOutApp(): void;
+  crashNva(): Promise<void>;
+  /** SIGSTOP to agent and HAProxy: the kernel keeps the BGP sessions' TCP connections alive. */
+  freezeNva(): void;
+  /** Cables out first, then every process killed: nobody hears a FIN. */
+  powerOffNva(): Promise<void>;
+  /** Undoes crash, freeze and power-off. */
+  restoreNva(): Promise<void>;
+  /** What runs now, for measurements and for the view. */
+  processes(): readonly LabProcess[];
+  state(): { readonly app: string; readonly nva: string };
+}
+
+/** Starts application, HAProxy and agent of a region. */
+export async function startRegion(lab: LabContext, plan: RegionPlan, files: AgentFiles): Promise<RunningRegion> {
+  await writeFile(join(lab.folder, `${plan.short}-haproxy.cfg`), haproxyConfig(plan));
+  await writeAgentFile(lab, plan, files);
+  let app = await startApp(lab, plan);
+  let nva = startNva(lab, plan);
+  let appState = 'ok';
+  let nvaState = 'ok';
+  return {
+    plan,
+    crashApp: async () => {
+      appState = 'crashed';
+      await app.kill();
+    },
+    restoreApp: async () => {
+      if (!app.isRunning()) app = await startApp(lab, plan);
+      app.signal('SIGCONT');
+      app.send({ mode: 'ok' });
+      appState = 'ok';
+    },
+    hangApp: () => {
+      appState = 'hanging';
+      app.signal('SIGSTOP');
+    },
+    brownOutApp: () => {
+      appState = 'failing every second request';
+      app.send({ mode: 'brownout' });
+    },
+    crashNva: async () => {
+      nvaState = 'crashed';
+      await Promise.all(nva.map((process) => process.kill()));
+    },
+    freezeNva: () => {
+      nvaState = 'frozen';
+      for (const process of nva) process.signal('SIGSTOP');
+    },
+    powerOffNva: async () => {
+      nvaState = 'off';
+      await setCables(lab.plan, plan.nva.namespace, 'down');
+      await Promise.all(nva.map((process) => process.kill()));
+    },
+    restoreNva: async () => {
+      await setCables(lab.plan, plan.nva.namespace, 'up');
+      for (const process of nva) process.signal('SIGCONT');
+      if (nva.some((process) => !process.isRunning())) nva = startNva(lab, plan);
+      nvaState = 'ok';
+    },
+    processes: () => [app, ...nva],
+    state: () => ({ app: appState, nva: nvaState }),
+  };
+}
+
+async function startApp(lab: LabContext, plan: RegionPlan): Promise<LabProcess> {
+  const process = lab.processes.start({
+    name: `${plan.short}-app`,
+    namespace: plan.app.namespace,
+    argv: nodeArgv(join(import.meta.dirname, 'app.ts'), plan.region, plan.app.address, String(APP_PORT)),
+    ipc: true,
+  });
+  await untilReady(process);
+  return process;
+}
+
+/** Resolves when a script of ours has said that it is ready. */
+export async function untilReady(process: LabProcess): Promise<void> {
+  let isReady = false;
+  process.onMessage((message) => {
+    if ((message as { type?: unknown }).type === 'ready') isReady = true;
+  });
+  await until(`${process.name} is ready`, SCRIPT_MS, () => isReady);
+}
+
+function startNva({ folder, processes }: LabContext, plan: RegionPlan): LabProcess[] {
+  const start = (part: string, argv: readonly string[]) =>
+    processes.start({ name: `${plan.short}-${part}`, namespace: plan.nva.namespace, argv });
+  return [
+    start('agent', [
+      ...nodeArgv(join(REPOSITORY, 'nva-agent/main.ts'), 'run', '--config', join(folder, `${plan.short}-agent.yaml`)),
+    ]),
+    start('haproxy', ['haproxy', '-db', '-f', join(folder, `${plan.short}-haproxy.cfg`)]),
+  ];
+}
+
+/** agent.yaml of the region's NVA. */
+export const agentFile = (folder: string, plan: RegionPlan, files: AgentFiles): object => ({
+  nva: plan.nva.name,
+  topology: files.topology,
+  stateDirectory: join(folder, `${plan.short}-state`),
+  listen: `${plan.nva.management}:${AGENT_PORT}`,
+  tls: { cert: files.certificate, key: files.key },
+  bgp: { localAddress: plan.nva.address },
+  identity: { endpoint: files.identityEndpoint },
+  log: { level: 'info' },
+});
+
+async function writeAgentFile({ folder }: LabContext, plan: RegionPlan, files: AgentFiles): Promise<void> {
+  await mkdir(join(folder, `${plan.short}-state`), { recursive: true, mode: 0o700 });
+  await writeFile(join(folder, `${plan.short}-agent.yaml`), stringify(agentFile(folder, plan, files)));
+}
