@@ -52,6 +52,9 @@ export const drillRequestSchema = z.strictObject({
   ...mutation,
 });
 
+/** Says that a rebuilt or doubtful ledger is right as it now stands: automation goes on. */
+export const trustRequestSchema = z.strictObject({ reason });
+
 // ---------------------------------------------------------------- answers
 
 export const planSchema = z.strictObject({
@@ -79,7 +82,7 @@ export const planSchema = z.strictObject({
 
 export const operationSchema = z.strictObject({
   id: z.string(),
-  kind: z.enum(['failover', 'failback', 'drain', 'undrain', 'drill', 'hold']),
+  kind: z.enum(['failover', 'failback', 'drain', 'undrain', 'drill', 'hold', 'trust-ledger']),
   /** proved: every step proved or not checkable. not-proved: done, but a proof failed or stayed open to the deadline. */
   state: z.enum(['running', 'proved', 'not-proved', 'refused', 'expired', 'failed', 'already-so']),
   vip: z.string().nullable(),
@@ -202,6 +205,7 @@ export type FailoverRequest = z.infer<typeof failoverRequestSchema>;
 export type DrainRequest = z.infer<typeof drainRequestSchema>;
 export type HoldRequest = z.infer<typeof holdRequestSchema>;
 export type DrillRequest = z.infer<typeof drillRequestSchema>;
+export type TrustRequest = z.infer<typeof trustRequestSchema>;
 export type Plan = z.infer<typeof planSchema>;
 export type Operation = z.infer<typeof operationSchema>;
 export type Status = z.infer<typeof statusSchema>;
