@@ -1,0 +1,53 @@
+// What a drill needs beside the moves: that all is well before it begins, and its report on record.
+import { draft } from '../audit-drafts.ts';
+import type { Plane } from '../deployment.ts';
+import { decide } from '../engine/decide.ts';
+import { changeLedger, confirmPending } from '../lead.ts';
+import { parseLedger } from '../ledger.ts';
+import { readSight, toSnapshot } from '../snapshot.ts';
+import { attempt } from './attempt.ts';
+import type { DrillCheckInput, DrillCheckResult, DrillRecordInput, PlainResult } from './names.ts';
+
+export const drillCheck =
+  (plane: Plane) =>
+  (input: DrillCheckInput): Promise<DrillCheckResult> =>
+    attempt(() => check(plane, input));
+
+async function check(plane: Plane, { group, vip, to }: DrillCheckInput): Promise<DrillCheckResult> {
+  const stored = await plane.ledger.read(group);
+  const parsed = stored.type === 'found' ? parseLedger(stored.text, group) : undefined;
+  const config = plane.deployment.configOf(group);
+  const wanted = config.vips.find((candidate) => candidate.name === vip);
+  const policy = parsed?.ok ? parsed.value.policy.vips[vip ?? ''] : undefined;
+  if (parsed === undefined || !parsed.ok || policy === undefined || wanted === undefined) {
+    return { ok: false, code: 'unknown-vip', detail: `${vip} has no policy yet` };
+  }
+  const from = policy.acting;
+  const target =
+    to ?? wanted.regions.find((region) => region !== from && policy.regions[region]?.role === 'backup') ?? '';
+  const snapshot = toSnapshot(plane, group, parsed.value, await readSight(plane, group));
+  const decision = decide(snapshot, parsed.value.policy, config, plane.clock.nowMs());
+  const problems = wanted.regions.flatMap((region) => {
+    const verdict = decision.verdicts[wanted.name]?.[region]?.verdict ?? 'unknown';
+    return verdict === 'healthy' ? [] : [{ code: 'not-well', detail: `${region} is ${verdict}` }];
+  });
+  if (target === '' || target === from) problems.push({ code: 'no-target', detail: 'no other region to move to' });
+  if (!parsed.value.policy.trusted)
+    problems.push({ code: 'untrusted-ledger', detail: 'the ledger waits for a person' });
+  if (parsed.value.proofs[wanted.name] !== undefined)
+    problems.push({ code: 'proof-open', detail: 'a move is still being proved' });
+  return { ok: true, from, to: target, problems };
+}
+
+export const drillRecord =
+  (plane: Plane) =>
+  (input: DrillRecordInput): Promise<PlainResult> =>
+    attempt(async () => {
+      const outcome = await changeLedger(plane, input.group, ({ ledger, nowMs }) => {
+        const { operation, vip, actor, actorType, state, report } = input;
+        const given = { CorrelationId: operation, Vip: vip ?? '', Actor: actor, ActorType: actorType, Reason: state };
+        return { ledger, drafts: [draft(nowMs, 'drill', { ...given, Detail: { report } })] };
+      });
+      if (outcome.type === 'leads') await confirmPending(plane, input.group, outcome.ledger);
+      return { ok: true };
+    });

@@ -1,0 +1,60 @@
+// Composition root of the control plane: the only file that reads the environment and chooses adapters.
+import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
+import { formatFindings } from '../shared/result.ts';
+import { createAgentChannel } from './adapters/agent-https.ts';
+import { createArmRoutes } from './adapters/arm-routes.ts';
+import { createBlobLedger } from './adapters/blob-ledger.ts';
+import { createEntraTokens } from './adapters/entra-tokens.ts';
+import { createLogsQuery } from './adapters/logs-query.ts';
+import { createLogsSink } from './adapters/logs-sink.ts';
+import { createOrderSigner } from './adapters/order-signer.ts';
+import { containerOf, type StorageAccount, tableOf } from './adapters/storage-account.ts';
+import { systemClock } from './adapters/system-clock.ts';
+import { createTableOutbox } from './adapters/table-outbox.ts';
+import { createTableProofs } from './adapters/table-proofs.ts';
+import { createTableReports } from './adapters/table-reports.ts';
+import { createDeployment, type Plane } from './deployment.ts';
+import { registerControlPlane } from './register.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { LEDGER_CONTAINER, OUTBOX_TABLE, PROOFS_TABLE, REPORTS_TABLE } from './storage-names.ts';
+
+/** On Azure the platform offers a managed identity; elsewhere whatever the developer is signed in with. */
+function createCredential(environment: NodeJS.ProcessEnv): TokenCredential {
+  const clientId = environment.AZURE_CLIENT_ID;
+  if (environment.IDENTITY_ENDPOINT === undefined) return new DefaultAzureCredential();
+  return clientId ? new ManagedIdentityCredential({ clientId }) : new ManagedIdentityCredential();
+}
+
+export function createPlane(settings: Settings, credential: TokenCredential): Plane {
+  const account: StorageAccount =
+    settings.storage === undefined
+      ? { type: 'identity', blobUrl: settings.topology.witness.account, credential }
+      : { type: 'connection-string', text: settings.storage };
+  const agents = createAgentChannel(settings.agentCa);
+  const { routes, logs, query } = settings;
+  return {
+    deployment: createDeployment(settings.topology, settings.seat),
+    clock: systemClock,
+    ledger: createBlobLedger(containerOf(account, LEDGER_CONTAINER)),
+    reports: createTableReports(tableOf(account, REPORTS_TABLE), settings.seat.name),
+    proofs: createTableProofs(tableOf(account, PROOFS_TABLE)),
+    outbox: createTableOutbox(tableOf(account, OUTBOX_TABLE)),
+    orders: agents,
+    probe: agents,
+    tokens: createEntraTokens({ ...settings.entra, audience: settings.seat.audience }),
+    signer: createOrderSigner(settings.orderKey),
+    ...(routes && { routes: createArmRoutes(credential, routes.endpoint ? { endpoint: routes.endpoint } : {}) }),
+    ...(logs && { sink: createLogsSink(credential, logs) }),
+    ...(query && {
+      signals: createLogsQuery(credential, {
+        workspaceId: query.workspaceId,
+        ...(query.endpoint && { endpoint: query.endpoint }),
+      }),
+    }),
+  };
+}
+
+const settings = readSettings(process.env);
+// A function app that cannot work must not look as if it could: loading fails, with everything that is wrong.
+if (!settings.ok) throw new Error(`settings are wrong:\n${formatFindings(settings.error)}`);
+registerControlPlane(createPlane(settings.value, createCredential(process.env)));

@@ -1,0 +1,231 @@
+// Turns a look at the evidence into the ledger that would be committed: wish in, decision made, records written. Pure.
+import { type AuditDraft, canonicalJson } from '../shared/audit.ts';
+import { compareSequence, type Sequence } from '../shared/vocabulary.ts';
+import type { Wish, WishOutcome } from './activities/names.ts';
+import {
+  ackDraft,
+  actionDrafts,
+  alertDrafts,
+  alertKey,
+  blockedDrafts,
+  blockedKey,
+  type DecisionMark,
+  holdDraft,
+  intentDraft,
+  orderDrafts,
+} from './audit-drafts.ts';
+import { decide } from './engine/decide.ts';
+import { compileOrders } from './engine/orders.ts';
+import type { Decision, EngineConfig, Hold, Policy, Snapshot } from './engine/types.ts';
+import { type Ledger, type OpenProof, STANDING_MAX } from './ledger.ts';
+import type { StoredEvidence } from './ports.ts';
+
+export interface Look {
+  readonly ledger: Ledger;
+  readonly snapshot: Snapshot;
+  readonly config: EngineConfig;
+  readonly nowMs: number;
+  readonly snapshotHash: string;
+  readonly correlationId: string;
+  readonly wish?: Wish;
+}
+
+export interface Looked {
+  readonly decision: Decision;
+  readonly wish: WishOutcome | null;
+  /** Undefined: nothing is worth a commit. */
+  readonly change: { readonly ledger: Ledger; readonly drafts: readonly AuditDraft[] } | undefined;
+}
+
+/** Decides on the ledger as it is and says what to commit. The generation of a commit is one above the ledger's. */
+export function look(at: Look): Looked {
+  const wished = applyWish(at);
+  const decision = decide(at.snapshot, wished.policy, at.config, at.nowMs);
+  const next = nextLedger(at, decision);
+  const drafts = [...wished.drafts, ...decisionDrafts(at, decision, next)];
+  const isWorthIt = decision.changed || wished.drafts.length > 0 || drafts.length > 0;
+  const outcome = wished.outcome ?? wishOutcome(at.wish, decision);
+  return { decision, wish: outcome, change: isWorthIt ? { ledger: next, drafts } : undefined };
+}
+
+// ---------------------------------------------------------------- wishes
+
+interface Wished {
+  readonly policy: Policy;
+  readonly drafts: readonly AuditDraft[];
+  readonly outcome: WishOutcome | null;
+}
+
+const CARRIED_OUT: WishOutcome = { outcome: 'carried-out', reasons: [] };
+
+/** Holds are put down at once; intents go through the engine like everything else. */
+function applyWish(at: Look): Wished {
+  const { policy } = at.ledger;
+  const { wish, nowMs } = at;
+  if (wish === undefined) return { policy, drafts: [], outcome: null };
+  if (wish.type === 'intent') {
+    const { intent } = wish;
+    if (policy.intents.some((known) => known.id === intent.id)) return { policy, drafts: [], outcome: null };
+    return {
+      policy: { ...policy, intents: [...policy.intents, intent] },
+      drafts: [intentDraft(nowMs, intent, 'asked')],
+      outcome: null,
+    };
+  }
+  if (wish.type === 'hold') {
+    if (policy.holds.some((known) => known.id === wish.id)) return { policy, drafts: [], outcome: CARRIED_OUT };
+    const { id, vip, full, actor, actorType, reason } = wish;
+    const hold: Hold = {
+      id,
+      ...(vip !== null && { vip }),
+      full,
+      actor,
+      actorType,
+      reason,
+      createdAtMs: nowMs,
+      expiresAtMs: nowMs + wish.seconds * 1000,
+    };
+    return {
+      policy: { ...policy, holds: [...policy.holds, hold] },
+      drafts: [holdDraft(nowMs, hold, 'held', hold)],
+      outcome: CARRIED_OUT,
+    };
+  }
+  const hold = policy.holds.find((known) => known.id === wish.id);
+  if (hold === undefined) return { policy, drafts: [], outcome: { outcome: 'already-so', reasons: [] } };
+  const holds = policy.holds.filter((known) => known.id !== wish.id);
+  return { policy: { ...policy, holds }, drafts: [holdDraft(nowMs, hold, 'released', wish)], outcome: CARRIED_OUT };
+}
+
+/** An intent about several vips is as far as its slowest: waiting before refused before done. */
+function wishOutcome(wish: Wish | undefined, decision: Decision): WishOutcome | null {
+  if (wish?.type !== 'intent') return null;
+  const own = decision.intents.filter((outcome) => outcome.intent === wish.intent.id);
+  const all = (name: WishOutcome['outcome']) => own.length > 0 && own.every((outcome) => outcome.outcome === name);
+  const reasons = own.flatMap((outcome) => outcome.reasons).slice(0, 20);
+  for (const name of ['waiting', 'expired'] as const) {
+    if (own.some((outcome) => outcome.outcome === name)) return { outcome: name, reasons };
+  }
+  if (all('already-so')) return { outcome: 'already-so', reasons };
+  if (own.some((outcome) => outcome.outcome === 'carried-out')) return { outcome: 'carried-out', reasons };
+  if (own.some((outcome) => outcome.outcome === 'refused')) return { outcome: 'refused', reasons };
+  return null;
+}
+
+// ---------------------------------------------------------------- the next ledger
+
+function nextLedger(at: Look, decision: Decision): Ledger {
+  const { ledger, snapshot, nowMs } = at;
+  const generation = snapshot.nextGeneration;
+  const hasNewOrders = ordersChanged(at, decision, generation);
+  const isForced = !decision.policy.trusted && decision.actions.length > 0;
+  return {
+    ...ledger,
+    policy: decision.policy,
+    decidedAtMs: nowMs,
+    decisionId: snapshot.decisionId,
+    orderGeneration: hasNewOrders ? generation : ledger.orderGeneration,
+    delivers: decision.policy.trusted || ledger.delivers || isForced,
+    blocked: decision.blocked.map(blockedKey).slice(0, STANDING_MAX),
+    alerts: decision.alerts.map(alertKey).slice(0, STANDING_MAX),
+    acknowledged: { ...ledger.acknowledged, ...Object.fromEntries(freshAcks(at.ledger, snapshot)) },
+    proofs: openProofs(at, decision, generation),
+  };
+}
+
+/** Agents must acknowledge a generation when what they carry out differs, or when the engine waits for that very one. */
+export function ordersChanged(
+  at: Pick<Look, 'ledger' | 'config' | 'nowMs'>,
+  decision: Decision,
+  generation: number,
+): boolean {
+  const isAwaited = Object.values(decision.policy.vips).some((vip) =>
+    Object.values(vip.regions).some((row) => row.generation === generation),
+  );
+  if (isAwaited || decision.policy.trusted !== at.ledger.policy.trusted) return true;
+  const compiled = (policy: Policy) =>
+    canonicalJson(compileOrders(policy, at.config, { epoch: 0, generation: 0 }, at.nowMs));
+  return decision.changed && compiled(decision.policy) !== compiled(at.ledger.policy);
+}
+
+/** Each vip whose wire changes is to be proved: its changed regions and the one that acts. */
+function openProofs(at: Look, decision: Decision, generation: number): Record<string, OpenProof> {
+  const open: Record<string, OpenProof> = { ...at.ledger.proofs };
+  for (const action of decision.actions) {
+    const policy = decision.policy.vips[action.vip];
+    if (policy === undefined) continue;
+    const mine = open[action.vip]?.decisionId === at.snapshot.decisionId ? open[action.vip] : undefined;
+    open[action.vip] = {
+      decisionId: at.snapshot.decisionId,
+      generation,
+      sinceMs: at.nowMs,
+      operation:
+        at.wish?.type === 'intent' && action.intent === at.wish.intent.id ? at.correlationId : (mine?.operation ?? ''),
+      regions: [...new Set([...(mine?.regions ?? []), policy.acting, action.region])],
+      from: at.ledger.policy.vips[action.vip]?.acting ?? policy.acting,
+    };
+  }
+  return Object.fromEntries(Object.entries(open).filter(([vip]) => decision.policy.vips[vip] !== undefined));
+}
+
+// ---------------------------------------------------------------- records
+
+function decisionDrafts(at: Look, decision: Decision, next: Ledger): AuditDraft[] {
+  const { ledger, snapshot, nowMs } = at;
+  const mark: DecisionMark = {
+    atMs: nowMs,
+    decisionId: snapshot.decisionId,
+    correlationId: at.correlationId,
+    snapshotHash: at.snapshotHash,
+  };
+  const [knownBlocked, knownAlerts] = [new Set(ledger.blocked), new Set(ledger.alerts)];
+  const ordered = next.orderGeneration === snapshot.nextGeneration && next.delivers;
+  const sequence = { epoch: ledger.epoch, generation: snapshot.nextGeneration };
+  return [
+    ...actionDrafts(decision, mark),
+    ...blockedDrafts(
+      decision.blocked.filter((blocked) => !knownBlocked.has(blockedKey(blocked))).slice(0, STANDING_MAX),
+      mark,
+    ),
+    ...alertDrafts(decision.alerts.filter((alert) => !knownAlerts.has(alertKey(alert))).slice(0, STANDING_MAX), mark),
+    ...intentDrafts(at, decision),
+    ...(ordered ? orderDrafts(compileOrders(decision.policy, at.config, sequence, nowMs), mark) : []),
+    ...freshAcks(ledger, snapshot).map(([nva, acknowledged]) => ackDraft(nowMs, nva, acknowledged, { by: 'report' })),
+  ];
+}
+
+/** What became of each intent: said when it is over, and `waiting` never, since `asked` said that. */
+function intentDrafts(at: Look, decision: Decision): AuditDraft[] {
+  const known = [...at.ledger.policy.intents, ...(at.wish?.type === 'intent' ? [at.wish.intent] : [])];
+  return decision.intents
+    .filter((outcome) => outcome.outcome !== 'waiting')
+    .flatMap((outcome) => {
+      const intent = known.find((candidate) => candidate.id === outcome.intent);
+      if (intent === undefined) return [];
+      const own = outcome.vip === undefined ? intent : { ...intent, vip: outcome.vip };
+      return [intentDraft(at.nowMs, own, outcome.outcome, { reasons: outcome.reasons })];
+    });
+}
+
+/** NVAs whose reports show the newest order, which no record says yet. */
+export function freshAcks(ledger: Ledger, snapshot: Pick<Snapshot, 'nvas'>): [string, Sequence][] {
+  const newest = { epoch: ledger.epoch, generation: ledger.orderGeneration };
+  return Object.entries(snapshot.nvas).flatMap(([nva, evidence]): [string, Sequence][] => {
+    const has = evidence.report?.report.order;
+    if (has === undefined || compareSequence(has, newest) !== 0 || newest.generation === 0) return [];
+    const recorded = ledger.acknowledged[nva];
+    return recorded !== undefined && compareSequence(recorded, newest) >= 0 ? [] : [[nva, newest]];
+  });
+}
+
+/** NVAs that do not have the newest order, without those that are silent anyhow: they get it with their next report. */
+export function nvasBehind(ledger: Ledger, evidence: StoredEvidence, nvas: readonly string[]): string[] {
+  if (!ledger.delivers) return [];
+  const newest = { epoch: ledger.epoch, generation: ledger.orderGeneration };
+  return nvas.filter((nva) => {
+    const heard = evidence.reports[nva];
+    const probe = evidence.probes[nva];
+    if (probe?.outcome === 'failed' && probe.atMs > (heard?.receivedAtMs ?? 0)) return false;
+    return heard === undefined || compareSequence(heard.report.order, newest) < 0;
+  });
+}

@@ -1,0 +1,103 @@
+// One HTTP call as handlers see it: who asks, what for, and how answers look. Tokens are checked here and only here.
+import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import type { DurableClient } from 'durable-functions';
+import type { ApiRole } from '../../shared/api.ts';
+import { OperatingError, PROBLEM_CONTENT_TYPE, type ProblemDocument, problem } from '../../shared/errors.ts';
+import type { Plane } from '../deployment.ts';
+import type { Principal, TokenVerifier } from '../ports.ts';
+
+export type Client = Pick<DurableClient, 'startNew' | 'getStatus'>;
+
+export interface Call {
+  readonly plane: Plane;
+  readonly client: Client;
+  readonly request: HttpRequest;
+  /** Nobody on open routes. */
+  readonly principal: Principal | undefined;
+  readonly log: Pick<InvocationContext, 'warn' | 'error'>;
+}
+
+export interface Route {
+  readonly name: string;
+  readonly methods: readonly ('GET' | 'POST' | 'DELETE')[];
+  /** Below `/api`. */
+  readonly path: string;
+  /** Role that may call it; null: open to everybody, which must be deliberate. */
+  readonly role: ApiRole | null;
+  readonly handle: (call: Call) => Promise<HttpResponseInit>;
+}
+
+/** Operators may read what they operate. */
+const ROLES_FOR: Readonly<Record<ApiRole, readonly ApiRole[]>> = {
+  'Failover.Read': ['Failover.Read', 'Failover.Operate'],
+  'Failover.Operate': ['Failover.Operate'],
+  'Agent.Report': ['Agent.Report'],
+};
+
+/** Longer than any token Entra issues. */
+const TOKEN_LENGTH_MAX = 16 * 1024;
+
+export const json = (status: number, body: unknown, headers: Record<string, string> = {}): HttpResponseInit => ({
+  status,
+  body: JSON.stringify(body),
+  headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+});
+
+export const refuse = (document: ProblemDocument, headers: Record<string, string> = {}): HttpResponseInit => ({
+  status: document.status,
+  body: JSON.stringify(document),
+  headers: { 'content-type': PROBLEM_CONTENT_TYPE, 'cache-control': 'no-store', ...headers },
+});
+
+/** Checks the token, calls the handler, and turns whatever goes wrong into a problem document. */
+export async function answer(route: Route, call: Omit<Call, 'principal'>): Promise<HttpResponseInit> {
+  try {
+    if (route.role === null) return await route.handle({ ...call, principal: undefined });
+    const checked = await authorize(call.plane.tokens, call.request.headers.get('authorization'), route.role);
+    if (checked.type === 'refused') return checked.response;
+    return await route.handle({ ...call, principal: checked.principal });
+  } catch (error) {
+    return failure(error, call.log);
+  }
+}
+
+type Authorized =
+  | { readonly type: 'allowed'; readonly principal: Principal }
+  | { readonly type: 'refused'; readonly response: HttpResponseInit };
+
+async function authorize(tokens: TokenVerifier, header: string | null, role: ApiRole): Promise<Authorized> {
+  const [, token] = /^Bearer ([\w.~+/=-]+)$/i.exec(header ?? '') ?? [];
+  if (token === undefined || token.length > TOKEN_LENGTH_MAX) {
+    return unauthorized('token-missing', 'send a bearer token of this deployment');
+  }
+  const outcome = await tokens.verify(token);
+  if (outcome.type === 'refused') return unauthorized(outcome.code, outcome.detail);
+  const wanted = ROLES_FOR[role];
+  if (outcome.principal.roles.some((held) => wanted.includes(held)))
+    return { type: 'allowed', principal: outcome.principal };
+  const next = `have the app role ${role} assigned to ${outcome.principal.name}`;
+  return {
+    type: 'refused',
+    response: refuse(problem(403, 'role-missing', 'Not allowed', { detail: `this needs the role ${role}`, next })),
+  };
+}
+
+const unauthorized = (code: string, detail: string): Authorized => ({
+  type: 'refused',
+  response: refuse(problem(401, code, 'Not authenticated', { detail }), { 'www-authenticate': 'Bearer' }),
+});
+
+function failure(error: unknown, log: Call['log']): HttpResponseInit {
+  if (error instanceof OperatingError) {
+    log.warn(`${error.code}: ${error.message}`);
+    const next = 'nothing was changed on the wire; try again shortly';
+    return refuse(
+      problem(503, error.code, 'Something behind the control plane failed', { detail: error.message, next }),
+      {
+        'retry-after': '5',
+      },
+    );
+  }
+  log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return refuse(problem(500, 'internal', 'A mistake in the control plane', { next: 'look at its log' }));
+}

@@ -1,0 +1,189 @@
+// Changes the ledger under its lease: read, take the lead, let the caller change it, commit, again on conflict.
+import { createHash } from 'node:crypto';
+import { type AuditDraft, CHAIN_START } from '../shared/audit.ts';
+import { OperatingError } from '../shared/errors.ts';
+import { compareSequence } from '../shared/vocabulary.ts';
+import { chainRecords } from './audit-chain.ts';
+import { draft } from './audit-drafts.ts';
+import type { Plane } from './deployment.ts';
+import { adoptPolicy, firstPolicy } from './engine/first-policy.ts';
+import { type Ledger, ledgerText, newLedger, parseLedger } from './ledger.ts';
+import { COMMIT_ATTEMPTS_MAX, LEASE_SECONDS } from './limits.ts';
+import type { StoredLedger } from './ports.ts';
+import { newestReported, readSight, type Sight, toNvaEvidence } from './snapshot.ts';
+
+/** The ledger in the hands of its leader. */
+export interface Held {
+  readonly ledger: Ledger;
+  readonly sight: Sight;
+  /** Taking the lead began an epoch, or the ledger was rebuilt: commit whatever else happens. */
+  readonly mustCommit: boolean;
+  readonly nowMs: number;
+}
+
+export interface Change {
+  readonly ledger: Ledger;
+  readonly drafts: readonly AuditDraft[];
+}
+
+export type LeadOutcome =
+  /** `ledger` is what now stands; `isCommitted` tells whether this call changed it. */
+  | { readonly type: 'leads'; readonly ledger: Ledger; readonly sight: Sight; readonly isCommitted: boolean }
+  | { readonly type: 'follows'; readonly leader: string | null; readonly sight: Sight };
+
+/**
+ * Lets `change` work on the ledger and commits what it returns (undefined: nothing to change). The records of the
+ * commit before are confirmed in the outbox first, so at most one commit's records ever wait in the ledger.
+ * Throws OperatingError when storage fails: then nothing was committed, or it was and the next look sees it.
+ */
+export async function changeLedger(
+  plane: Plane,
+  group: string,
+  change: (held: Held) => Change | undefined,
+): Promise<LeadOutcome> {
+  const leaseId = leaseIdOf(plane.deployment.seat.name, group);
+  for (let attempt = 0; attempt < COMMIT_ATTEMPTS_MAX; attempt += 1) {
+    const [lease, stored, sight] = await Promise.all([
+      plane.ledger.hold(group, leaseId),
+      plane.ledger.read(group),
+      readSight(plane, group),
+    ]);
+    if (lease === 'taken') return { type: 'follows', leader: leaderOf(stored, group), sight };
+    if (stored.type === 'absent') {
+      await plane.ledger.create(group, ledgerText(bornLedger(plane, group, sight)));
+      continue;
+    }
+    if (lease === 'absent') continue;
+    const held = take(plane, group, stored.text, sight);
+    await confirmPending(plane, group, held.before);
+    const wanted = change(held);
+    if (wanted === undefined && !held.mustCommit)
+      return { type: 'leads', ledger: held.ledger, sight, isCommitted: false };
+    const next = seal(plane, group, held, wanted ?? { ledger: held.ledger, drafts: [] });
+    const outcome = await plane.ledger.commit(group, ledgerText(next), { etag: stored.etag, leaseId });
+    if (outcome === 'committed') return { type: 'leads', ledger: next, sight, isCommitted: true };
+    if (outcome === 'lease-lost') return { type: 'follows', leader: null, sight };
+  }
+  throw new OperatingError('ledger-conflict', `${group}: changed by others ${COMMIT_ATTEMPTS_MAX} times`, {
+    retryable: true,
+  });
+}
+
+/** A lease id must be a GUID. One seat's instances share it, so any of them goes on where another stopped. */
+export function leaseIdOf(seat: string, group: string): string {
+  const hex = createHash('sha256').update(`anycast-lease|${seat}|${group}`).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}
+
+function leaderOf(stored: StoredLedger, group: string): string | null {
+  if (stored.type === 'absent') return null;
+  const parsed = parseLedger(stored.text, group);
+  return parsed.ok ? parsed.value.seat : null;
+}
+
+/** Where no ledger is: what the agents still carry out if they tell of any order, otherwise everything at rest. */
+function bornLedger(plane: Plane, group: string, sight: Sight): Ledger {
+  const nowMs = plane.clock.nowMs();
+  const { seat } = plane.deployment;
+  const after = newestReported(sight.evidence);
+  const config = plane.deployment.configOf(group);
+  const first = newLedger(group, seat.name, firstPolicy(config, nowMs, after.generation + 1), nowMs, after);
+  if (after.epoch === 0 && after.generation === 0) return first;
+  return {
+    ...first,
+    policy: adoptPolicy(toNvaEvidence(plane, group, sight.evidence), config, nowMs, after.generation + 1),
+    delivers: false,
+  };
+}
+
+interface Taken extends Held {
+  /** As it was stored, or undefined when that cannot be used. */
+  readonly before: Ledger | undefined;
+  readonly drafts: readonly AuditDraft[];
+}
+
+/** Takes the stored ledger over: same seat goes on, another begins an epoch, a doubtful one is rebuilt. */
+function take(plane: Plane, group: string, text: string, sight: Sight): Taken {
+  const nowMs = plane.clock.nowMs();
+  const parsed = parseLedger(text, group);
+  const reported = newestReported(sight.evidence);
+  if (!parsed.ok) return rebuild(plane, group, sight, nowMs, 'the ledger cannot be read', undefined);
+  const before = parsed.value;
+  if (compareSequence(reported, before) > 0) {
+    const detail = `agents have ${reported.epoch}.${reported.generation}, the ledger ${before.epoch}.${before.generation}`;
+    return rebuild(plane, group, sight, nowMs, detail, before);
+  }
+  const { name } = plane.deployment.seat;
+  const isFirst = before.decisionId === '' && before.generation === before.orderGeneration && before.chain.index < 0;
+  if (before.seat === name) return { before, ledger: before, sight, nowMs, mustCommit: isFirst, drafts: [] };
+  const epoch = Math.max(before.epoch, reported.epoch) + 1;
+  const ledger: Ledger = {
+    ...before,
+    epoch,
+    seat: name,
+    leaderSinceMs: nowMs,
+    followedFresh: hasFreshReports(plane, group, sight, nowMs),
+    chain: { epoch, index: -1, hash: CHAIN_START },
+  };
+  const drafts = [
+    draft(nowMs, 'seat', {
+      Reason: 'leads',
+      Before: before.seat,
+      After: name,
+      Detail: { epoch, before: before.epoch },
+    }),
+  ];
+  return { before, ledger, sight, nowMs, mustCommit: true, drafts };
+}
+
+/** Nothing in it is believed but the sequence: policy comes from what agents carry out, and a person must confirm it. */
+function rebuild(
+  plane: Plane,
+  group: string,
+  sight: Sight,
+  nowMs: number,
+  why: string,
+  before: Ledger | undefined,
+): Taken {
+  const reported = newestReported(sight.evidence);
+  const after = {
+    epoch: Math.max(before?.epoch ?? 0, reported.epoch),
+    generation: Math.max(before?.generation ?? 0, reported.generation),
+  };
+  const config = plane.deployment.configOf(group);
+  const { name } = plane.deployment.seat;
+  const empty = newLedger(group, name, firstPolicy(config, nowMs, after.generation + 1), nowMs, after);
+  const policy = adoptPolicy(toNvaEvidence(plane, group, sight.evidence), config, nowMs, after.generation + 1);
+  const ledger: Ledger = { ...empty, policy, delivers: false };
+  const drafts = [draft(nowMs, 'config', { Reason: 'ledger-rebuilt', Detail: { why, epoch: ledger.epoch } })];
+  return { before, ledger, sight, nowMs, mustCommit: true, drafts };
+}
+
+/** Whether this seat has heard every reporting NVA within the length of a lease: then it need not warm up. */
+function hasFreshReports(plane: Plane, group: string, sight: Sight, nowMs: number): boolean {
+  const { reportMs } = plane.deployment.configOf(group);
+  const ages = Object.values(sight.evidence.reports).map(({ receivedAtMs }) => nowMs - receivedAtMs);
+  return ages.length > 0 && ages.some((ageMs) => ageMs <= 3 * reportMs) && LEASE_SECONDS * 1000 > 3 * reportMs;
+}
+
+/** Records of the commit before are in the outbox before anything is built on them. */
+export async function confirmPending(plane: Plane, group: string, ledger: Ledger | undefined): Promise<void> {
+  const last = ledger?.pending.at(-1);
+  if (ledger === undefined || last === undefined) return;
+  if (await plane.outbox.has(group, last)) return;
+  await plane.outbox.append(group, ledger.pending);
+}
+
+function seal(plane: Plane, group: string, held: Held & { drafts: readonly AuditDraft[] }, wanted: Change): Ledger {
+  const generation = held.ledger.generation + 1;
+  const drafts = [...held.drafts, ...wanted.drafts].map((one) => ({ ...one, Generation: generation }));
+  const { records, head } = chainRecords(drafts, wanted.ledger.chain, group, plane.deployment.seat.name);
+  return {
+    ...wanted.ledger,
+    generation,
+    // A new epoch is an order of its own: only with it do agents refuse the seat before.
+    orderGeneration: held.mustCommit ? generation : wanted.ledger.orderGeneration,
+    pending: records,
+    chain: head,
+  };
+}

@@ -1,0 +1,46 @@
+// Every bound of the control plane, by name.
+
+/** Lease on the ledger; renewed by every evaluation. */
+export const LEASE_SECONDS = 20;
+/** Attempts to commit on top of a ledger that keeps changing. */
+export const COMMIT_ATTEMPTS_MAX = 4;
+/** Looks of one evaluation: what it waits for must come within NEXT_LOOK_MS_MAX. */
+export const ROUNDS_MAX = 3;
+export const NEXT_LOOK_MS_MAX = 3_000;
+/** The control plane's own question to an agent. */
+export const PROBE_TIMEOUT_MS = 1_000;
+export const PROBES_MAX = 64;
+/** An order is pushed, or given up until the next look, within this time. */
+export const DELIVER_TIMEOUT_MS = 1_500;
+/** Slots that collect transitions: one evaluation per slot and group. */
+export const SLOT_MS = 250;
+/** At most this often a report makes its seat look for overdue others. */
+export const OVERDUE_CHECK_MS = 250;
+/** A seat's view is written at most this often by reports. */
+export const VIEW_MS = 2_000;
+/** Waits between the looks of a proof: about two minutes in all, below 200 events of history. */
+export const PROOF_WAITS_MS: readonly number[] = [
+  250, 500, 500, 1_000, 1_000, 2_000, 2_000, 3_000, 3_000, 5_000, 5_000, 10_000, 10_000, 15_000, 15_000, 20_000, 30_000,
+];
+/** Learned routes are read at most this often while a proof is open, and this often for drift. */
+export const LEARNED_PROOF_MS = 2_000;
+export const LEARNED_DRIFT_MS = 60_000;
+/** One reading of routes through ARM. */
+export const ROUTES_TIMEOUT_MS = 25_000;
+/** Shipping: records a call, calls a run. */
+export const SHIP_BATCH = 500;
+export const SHIP_BATCHES_MAX = 20;
+/** Counting of the outbox stops here. */
+export const DEPTH_MAX = 10_000;
+export const AUDIT_PAGE_MAX = 1_000;
+export const AUDIT_PAGE_DEFAULT = 200;
+export const AUDIT_KEPT_MS = 7 * 24 * 3600_000;
+/** Bodies of operator requests. */
+export const REQUEST_BYTES_MAX = 16 * 1024;
+/** Finished orchestrations are purged after this time. */
+export const HISTORY_KEPT_MS = 48 * 3600_000;
+/** Looks of an operation that waits for its intent to become possible. */
+export const OPERATION_ROUNDS_MAX = 20;
+export const OPERATION_WAIT_MS = 5_000;
+/** A follower's or leader's view older than this is stale. */
+export const VIEW_FRESH_MS = 15_000;

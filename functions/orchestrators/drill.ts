@@ -1,0 +1,110 @@
+// drill: a rehearsed failover. Blocked when anything is unwell; moves, proves, stays, moves back, proves, reports.
+import type { OrchestrationContext } from 'durable-functions';
+import { ACTIVITIES, type DrillCheckResult, type PlainResult, type Wish } from '../activities/names.ts';
+import type { OperationInput } from './names.ts';
+import { carryOutWish, type OperationProgress } from './operation.ts';
+import { call, nowMsOf, type Steps, waitUntil } from './steps.ts';
+
+export interface DrillPhase {
+  readonly name: string;
+  readonly proved: boolean;
+  readonly ms: number;
+  readonly latencyMs: number | null;
+}
+
+export interface DrillOutcome extends OperationProgress {
+  readonly report: { readonly outageMs: number | null; readonly phases: readonly DrillPhase[] };
+}
+
+/** Time that one leg of the drill may take to be possible at all. */
+const LEG_MS = 120_000;
+
+export function* drill(context: OrchestrationContext): Steps<DrillOutcome> {
+  const input = context.df.getInput<OperationInput>();
+  const check = yield* call<DrillCheckResult>(context, ACTIVITIES.drillCheck, {
+    group: input.group,
+    vip: input.vip,
+    to: input.region,
+  });
+  if (!check.ok) return refused(context, [{ code: check.code, detail: check.detail }]);
+  if (check.problems.length > 0) return refused(context, check.problems);
+  const there = yield* leg(context, input, check.to, 'there');
+  const phases = [there.phase];
+  if (there.progress.state !== 'proved') return yield* conclude(context, input, there.progress, phases);
+  yield* waitUntil(context, nowMsOf(context) + (input.seconds ?? 60) * 1000);
+  const back = yield* leg(context, input, check.from, 'back');
+  return yield* conclude(context, input, back.progress, [...phases, back.phase], there.progress.outageMs);
+}
+
+function* leg(
+  context: OrchestrationContext,
+  input: OperationInput,
+  to: string,
+  name: 'there' | 'back',
+): Steps<{ progress: OperationProgress; phase: DrillPhase }> {
+  const beganMs = nowMsOf(context);
+  const deadlineMs = beganMs + LEG_MS;
+  const wish: Wish = {
+    type: 'intent',
+    intent: {
+      id: `${input.id}-${name}`,
+      type: 'failover',
+      ...(input.vip !== null && { vip: input.vip }),
+      region: to,
+      actor: input.actor,
+      actorType: input.actorType,
+      reason: `drill: ${input.reason}`,
+      force: [],
+      createdAtMs: beganMs,
+      deadlineMs,
+      operation: context.df.instanceId,
+    },
+  };
+  const progress = yield* carryOutWish(context, { group: input.group, deadlineMs }, wish);
+  const ms = nowMsOf(context) - beganMs;
+  const phaseName = name === 'there' ? `failover to ${to}` : `failback to ${to}`;
+  return {
+    progress,
+    phase: { name: phaseName, proved: progress.state === 'proved', ms, latencyMs: progress.latencyMs },
+  };
+}
+
+function* conclude(
+  context: OrchestrationContext,
+  input: OperationInput,
+  last: OperationProgress,
+  phases: readonly DrillPhase[],
+  earlierOutageMs: number | null = null,
+): Steps<DrillOutcome> {
+  const outages = [earlierOutageMs, last.outageMs].filter((ms) => ms !== null);
+  const report = { outageMs: outages.length === 0 ? null : Math.max(...outages), phases };
+  const outcome: DrillOutcome = { ...last, report };
+  yield* call<PlainResult>(context, ACTIVITIES.drillRecord, {
+    group: input.group,
+    operation: context.df.instanceId,
+    vip: input.vip,
+    actor: input.actor,
+    actorType: input.actorType,
+    state: last.state,
+    report,
+  });
+  const finished = { ...outcome, finishedAtMs: nowMsOf(context) };
+  context.df.setCustomStatus(finished);
+  return finished;
+}
+
+function refused(context: OrchestrationContext, problems: readonly { code: string; detail: string }[]): DrillOutcome {
+  const outcome: DrillOutcome = {
+    state: 'refused',
+    decisionId: null,
+    generation: null,
+    finishedAtMs: nowMsOf(context),
+    steps: [],
+    problems,
+    outageMs: null,
+    latencyMs: null,
+    report: { outageMs: null, phases: [] },
+  };
+  context.df.setCustomStatus(outcome);
+  return outcome;
+}

@@ -1,0 +1,73 @@
+// Registers every function of the control plane with the Functions runtime, on the given ports.
+import { app, type HttpMethod } from '@azure/functions';
+import * as df from 'durable-functions';
+import { auditAhead } from './activities/audit-ahead.ts';
+import { decideAndCommit } from './activities/decide-and-commit.ts';
+import { deliverOrder } from './activities/deliver-order.ts';
+import { drillCheck, drillRecord } from './activities/drill.ts';
+import { gather } from './activities/gather.ts';
+import { ACTIVITIES, type GroupInput, type StartVerifyInput } from './activities/names.ts';
+import { purgeHistory } from './activities/purge-history.ts';
+import { readLearned } from './activities/read-learned.ts';
+import { recordDelivery } from './activities/record-delivery.ts';
+import { shipAudit } from './activities/ship-audit.ts';
+import { startVerify } from './activities/start-verify.ts';
+import { verifyStep } from './activities/verify-step.ts';
+import type { Plane } from './deployment.ts';
+import { answer } from './http/call.ts';
+import { drill } from './orchestrators/drill.ts';
+import { evaluate } from './orchestrators/evaluate.ts';
+import { ORCHESTRATIONS } from './orchestrators/names.ts';
+import { operation } from './orchestrators/operation.ts';
+import { upkeep } from './orchestrators/upkeep.ts';
+import { verify } from './orchestrators/verify.ts';
+import { createRoutes } from './triggers/routes.ts';
+import { tick, tickSchedule } from './triggers/tick.ts';
+
+export function registerControlPlane(plane: Plane): void {
+  registerActivities(plane);
+  df.app.orchestration(ORCHESTRATIONS.evaluate, evaluate);
+  df.app.orchestration(ORCHESTRATIONS.operation, operation);
+  df.app.orchestration(ORCHESTRATIONS.verify, verify);
+  df.app.orchestration(ORCHESTRATIONS.drill, drill);
+  df.app.orchestration(ORCHESTRATIONS.upkeep, upkeep);
+  df.app.client.timer('tick', {
+    schedule: tickSchedule(plane.deployment.topology.timing.tickSeconds),
+    handler: async (_timer, client, context) => {
+      for (const problem of await tick(plane, client)) context.warn(problem);
+    },
+  });
+  for (const route of createRoutes()) {
+    df.app.client.http(route.name, {
+      route: route.path,
+      methods: [...route.methods] as HttpMethod[],
+      // The token is verified in code, whatever stands in front.
+      authLevel: 'anonymous',
+      handler: (request, client, context) => answer(route, { plane, client, request, log: context }),
+    });
+  }
+  app.setup({ enableHttpStream: false });
+}
+
+function registerActivities(plane: Plane): void {
+  const register = <I, O>(name: string, run: (input: I) => Promise<O>) =>
+    df.app.activity(name, { handler: (input: unknown) => run(input as I) });
+  register(ACTIVITIES.gather, gather(plane));
+  register(ACTIVITIES.decideAndCommit, decideAndCommit(plane));
+  register(ACTIVITIES.auditAhead, auditAhead(plane));
+  register(ACTIVITIES.deliverOrder, deliverOrder(plane));
+  register(ACTIVITIES.recordDelivery, recordDelivery(plane));
+  register(ACTIVITIES.verifyStep, verifyStep(plane));
+  register(ACTIVITIES.shipAudit, shipAudit(plane));
+  register(ACTIVITIES.readLearned, readLearned(plane));
+  register(ACTIVITIES.drillCheck, drillCheck(plane));
+  register(ACTIVITIES.drillRecord, drillRecord(plane));
+  df.app.activity(ACTIVITIES.startVerify, {
+    extraInputs: [df.input.durableClient()],
+    handler: (input, context) => startVerify(df.getClient(context), input as StartVerifyInput),
+  });
+  df.app.activity(ACTIVITIES.purgeHistory, {
+    extraInputs: [df.input.durableClient()],
+    handler: (input, context) => purgeHistory(plane, df.getClient(context), input as GroupInput),
+  });
+}

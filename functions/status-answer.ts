@@ -1,0 +1,142 @@
+// Puts overviews into the form of GET /status. Pure.
+import type { Status, StatusRegion, StatusVip } from '../shared/api.ts';
+import type { Vip } from '../shared/topology-schema.ts';
+import { compareSequence } from '../shared/vocabulary.ts';
+import { compileOrders } from './engine/orders.ts';
+import type { VipPolicy } from './engine/types.ts';
+import type { Overview } from './overview.ts';
+import { PROOF_STEPS, type RegionProof } from './ports.ts';
+
+export interface StatusFrame {
+  readonly deployment: string;
+  readonly nowMs: number;
+  readonly seat: string;
+  readonly ledger: Status['ledger'];
+  readonly outboxDepth: number | null;
+}
+
+/** One status of all groups; sequence and leader are those of the first group. */
+export function toStatus(frame: StatusFrame, overviews: readonly Overview[]): Status {
+  const [first] = overviews;
+  return {
+    ...frame,
+    leader: first?.ledger.seat ?? null,
+    epoch: first?.ledger.epoch ?? 0,
+    generation: first?.ledger.generation ?? 0,
+    decidedAtMs: first?.decidedAtMs ?? null,
+    automation: automationOf(overviews),
+    vips: overviews.flatMap((overview) => overview.config.vips.flatMap((vip) => toStatusVip(overview, vip))),
+    holds: overviews
+      .flatMap((overview) => overview.ledger.policy.holds.filter((hold) => hold.expiresAtMs > overview.nowMs))
+      .map(({ id, vip, actor, reason, createdAtMs, expiresAtMs, full }) => ({
+        ...{ id, actor, reason, createdAtMs, expiresAtMs, full },
+        vip: vip ?? null,
+      })),
+    alerts: overviews
+      .flatMap((overview) => overview.decision.alerts)
+      .map(({ vip, reason, detail }) => ({
+        vip: vip ?? null,
+        reason,
+        detail,
+      })),
+  };
+}
+
+function automationOf(overviews: readonly Overview[]): Status['automation'] {
+  if (overviews.some(({ ledger }) => !ledger.policy.trusted)) return 'untrusted';
+  if (overviews.some(({ config }) => config.guards.mode === 'shadow')) return 'shadow';
+  const isHeld = overviews.some(({ ledger, nowMs }) =>
+    ledger.policy.holds.some((hold) => hold.vip === undefined && hold.expiresAtMs > nowMs),
+  );
+  return isHeld ? 'held' : 'on';
+}
+
+export function toStatusVip(overview: Overview, vip: Vip): StatusVip[] {
+  const { decision, ledger } = overview;
+  const policy = ledger.policy.vips[vip.name];
+  if (policy === undefined) return [];
+  const why = decision.reasons.find((reason) => reason.vip === vip.name);
+  return [
+    {
+      vip: vip.name,
+      prefix: vip.prefix,
+      mode: vip.mode,
+      acting: policy.acting,
+      actingSinceMs: policy.actingSinceMs,
+      servedBy: servedBy(overview, vip),
+      reason: why?.reason ?? '',
+      detail: why?.detail ?? '',
+      decisionId: policy.decision,
+      regions: vip.regions.map((region) => toStatusRegion(overview, vip, policy, region)),
+      blocked: decision.blocked
+        .filter((blocked) => blocked.vip === vip.name)
+        .map(({ wanted, guard, detail }) => ({ kind: wanted.kind, region: wanted.region, guard, detail })),
+    },
+  ];
+}
+
+/** Who answered the observers lately; null when nobody looked or nobody answered. */
+function servedBy(overview: Overview, vip: Vip): string | null {
+  const views = Object.values(overview.sight.evidence.observers)
+    .filter(({ receivedAtMs }) => overview.nowMs - receivedAtMs <= 3 * overview.config.reportMs)
+    .sort((a, b) => b.receivedAtMs - a.receivedAtMs);
+  return views[0]?.report.vips.find((seen) => seen.vip === vip.name)?.answeredBy ?? null;
+}
+
+const hasFreshObserver = (overview: Overview): boolean =>
+  Object.values(overview.sight.evidence.observers).some(
+    ({ receivedAtMs }) => overview.nowMs - receivedAtMs <= 3 * overview.config.reportMs,
+  );
+
+function toStatusRegion(overview: Overview, vip: Vip, policy: VipPolicy, region: string): StatusRegion {
+  const row = policy.regions[region];
+  const verdict = overview.decision.verdicts[vip.name]?.[region];
+  const proof = overview.sight.proofs.proofs.find((one) => one.vip === vip.name && one.region === region);
+  const { ledger, config } = overview;
+  const sequence = { epoch: ledger.epoch, generation: ledger.orderGeneration };
+  const orders = compileOrders(ledger.policy, config, sequence, overview.nowMs);
+  const nvas = config.topology.regions.find((candidate) => candidate.name === region)?.nvas ?? [];
+  const ordered = orders[nvas[0]?.name ?? '']?.vips.find((candidate) => candidate.vip === vip.name);
+  return {
+    region,
+    role: row?.role ?? 'out',
+    rung: row?.rung ?? 0,
+    prepend: ordered?.prepend ?? 0,
+    state: row?.state ?? 'withheld',
+    serves: hasFreshObserver(overview) ? servedBy(overview, vip) === region : null,
+    verdict: verdict?.verdict ?? 'unknown',
+    verdictSinceMs: verdict?.sinceMs ?? overview.nowMs,
+    detail:
+      verdict?.sources
+        .map((source) => `${source.source} ${source.says}${source.detail ? ` (${source.detail})` : ''}`)
+        .join(', ') ?? '',
+    proofs: toProofs(proof),
+    nvas: nvas.map((nva) => toStatusNva(overview, vip, nva.name)),
+  };
+}
+
+function toProofs(proof: RegionProof | undefined): StatusRegion['proofs'] {
+  const unseen = { proof: 'not checked' as const, detail: 'no move since the ledger began', atMs: null };
+  return Object.fromEntries(PROOF_STEPS.map((name) => [name, proof?.steps[name] ?? unseen])) as StatusRegion['proofs'];
+}
+
+function toStatusNva(overview: Overview, vip: Vip, nva: string): StatusRegion['nvas'][number] {
+  const { ledger } = overview;
+  const heard = overview.sight.evidence.reports[nva];
+  const seen = heard?.report.vips.find((candidate) => candidate.vip === vip.name);
+  const newest = { epoch: ledger.epoch, generation: ledger.orderGeneration };
+  return {
+    nva,
+    reportAgeMs: heard === undefined ? null : overview.nowMs - heard.receivedAtMs,
+    order: heard?.report.order ?? null,
+    acknowledged: heard !== undefined && compareSequence(heard.report.order, newest) >= 0,
+    sessions: (heard?.report.sessions ?? []).map((session) => ({
+      peer: session.peer,
+      state: session.state,
+      asPath: session.routes.find((route) => route.prefix === vip.prefix)?.asPath ?? null,
+    })),
+    window: seen?.local.window ?? '',
+    latencyMs: seen?.local.latencyMs ?? null,
+    lastResort: seen?.announced?.lastResort ?? false,
+  };
+}

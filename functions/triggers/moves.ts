@@ -1,0 +1,243 @@
+// Requests that change something: failover, failback, drain, undrain, holds, drills. Each becomes a wish the engine judges.
+import type { HttpResponseInit } from '@azure/functions';
+import type { z } from 'zod';
+import {
+  drainRequestSchema,
+  drillRequestSchema,
+  failbackRequestSchema,
+  failoverRequestSchema,
+  holdRequestSchema,
+  trustRequestSchema,
+} from '../../shared/api.ts';
+import { problem } from '../../shared/errors.ts';
+import { findRegion, findVip } from '../../shared/topology.ts';
+import type { ActorType } from '../../shared/vocabulary.ts';
+import type { Wish } from '../activities/names.ts';
+import type { Intent } from '../engine/types.ts';
+import { readBody } from '../http/body.ts';
+import { type Call, json, refuse } from '../http/call.ts';
+import { REQUEST_BYTES_MAX } from '../limits.ts';
+import type { OperationInput, OperationKind } from '../orchestrators/names.ts';
+import { type Overview, readOverview } from '../overview.ts';
+import { findEarlier, identify, startOperation } from './operations.ts';
+import { toPlan } from './plan.ts';
+
+/** A request as understood, before anybody judges it. */
+interface Asked {
+  readonly kind: OperationKind;
+  readonly group: string;
+  readonly vip: string | null;
+  readonly region: string | null;
+  readonly reason: string;
+  readonly dryRun: boolean;
+  readonly seenGeneration?: number | undefined;
+  readonly force: readonly string[];
+  readonly body: unknown;
+  readonly seconds?: number;
+  readonly full?: boolean;
+}
+
+type Understood = Asked | HttpResponseInit;
+const isAsked = (understood: Understood): understood is Asked => 'kind' in understood;
+
+const notFound = (code: string, what: string, name: string): HttpResponseInit =>
+  refuse(problem(404, code, `No such ${what}`, { detail: name.slice(0, 80) }));
+
+/** Reads the body, lets `understand` make sense of it, and carries it through. */
+const handler =
+  <T extends z.ZodType>(schema: T, understand: (call: Call, body: z.output<T>) => Understood) =>
+  async (call: Call): Promise<HttpResponseInit> => {
+    const body = await readBody(call.request, schema, REQUEST_BYTES_MAX);
+    if (!body.ok) return refuse(body.error);
+    const asked = understand(call, body.value);
+    return isAsked(asked) ? carryThrough(call, asked) : asked;
+  };
+
+function ofVip(
+  call: Call,
+  name: string,
+  asked: Pick<Asked, 'kind' | 'reason' | 'force' | 'body'> & Partial<Asked>,
+): Understood {
+  const vip = findVip(call.plane.deployment.topology, name);
+  if (vip === undefined) return notFound('unknown-vip', 'vip', name);
+  const region = asked.region ?? null;
+  if (region !== null && !vip.regions.includes(region))
+    return notFound('unknown-region', `region of ${vip.name}`, region);
+  return { dryRun: false, ...asked, group: vip.group, vip: vip.name, region };
+}
+
+export const failover = handler(failoverRequestSchema, (call, body) =>
+  ofVip(call, call.request.params.vip ?? '', { ...body, kind: 'failover', region: body.to ?? null, body }),
+);
+
+export const failback = handler(failbackRequestSchema, (call, body) =>
+  ofVip(call, call.request.params.vip ?? '', { ...body, kind: 'failback', body }),
+);
+
+const ofRegion = (kind: 'drain' | 'undrain') =>
+  handler(drainRequestSchema, (call, body) => {
+    const region = call.request.params.region ?? '';
+    if (findRegion(call.plane.deployment.topology, region) === undefined)
+      return notFound('unknown-region', 'region', region);
+    const { vip: vipName, ...rest } = body;
+    if (vipName !== undefined) return ofVip(call, vipName, { ...rest, kind, region, body });
+    const groups = [
+      ...new Set(
+        call.plane.deployment.topology.vips.filter((vip) => vip.regions.includes(region)).map((vip) => vip.group),
+      ),
+    ];
+    const [group] = groups;
+    if (group === undefined) return notFound('unknown-region', 'region with vips', region);
+    if (groups.length > 1) {
+      const next = 'drain its vips one by one';
+      return refuse(
+        problem(409, 'several-groups', 'The region serves several groups', { detail: groups.join(', '), next }),
+      );
+    }
+    return { ...body, kind, group, vip: null, region, body };
+  });
+export const drain = ofRegion('drain');
+export const undrain = ofRegion('undrain');
+
+export const hold = handler(holdRequestSchema, (call, body) => {
+  const { vip: vipName, ...rest } = body;
+  const asked = { ...rest, kind: 'hold' as const, force: [], body };
+  if (vipName !== undefined) return ofVip(call, vipName, asked);
+  const [group] = call.plane.deployment.groups;
+  return { ...asked, group: group ?? 'default', vip: null, region: null };
+});
+
+export const drill = handler(drillRequestSchema, (call, body) =>
+  ofVip(call, body.vip, { ...body, kind: 'drill', region: body.to ?? null, force: [], body }),
+);
+
+export const trustLedger = handler(trustRequestSchema, (call, body) => {
+  const group = call.request.params.group ?? '';
+  if (!call.plane.deployment.groups.includes(group)) return notFound('unknown-group', 'group', group);
+  return { ...body, kind: 'trust-ledger', group, vip: null, region: null, dryRun: false, force: [], body };
+});
+
+/** Releasing needs no body: the hold says whose it is, the token who releases it. */
+export async function releaseHold(call: Call): Promise<HttpResponseInit> {
+  const id = call.request.params.id ?? '';
+  for (const group of call.plane.deployment.groups) {
+    const overview = await readOverview(call.plane, group);
+    const held = overview?.ledger.policy.holds.find((known) => known.id === id);
+    if (overview === undefined || held === undefined) continue;
+    const asked: Asked = {
+      kind: 'hold',
+      group,
+      vip: held.vip ?? null,
+      region: null,
+      reason: `release ${id}`,
+      dryRun: false,
+      force: [],
+      body: { release: id },
+    };
+    const refused = refuseFollower(call, overview);
+    if (refused !== undefined) return refused;
+    const identity = identify(call, 'release', asked.body);
+    if (!('id' in identity)) return identity;
+    const wish: Wish = { type: 'release', id, ...actorOf(call) };
+    return (await findEarlier(call, identity)) ?? startOperation(call, toInput(call, asked, identity, wish));
+  }
+  return notFound('unknown-hold', 'hold', id);
+}
+
+// ---------------------------------------------------------------- the way of every change
+
+async function carryThrough(call: Call, asked: Asked): Promise<HttpResponseInit> {
+  const identity = identify(call, asked.kind, asked.body);
+  if (!('id' in identity)) return identity;
+  const earlier = asked.dryRun ? undefined : await findEarlier(call, identity);
+  if (earlier !== undefined) return earlier;
+  const wish = toWish(call, asked, identity.id);
+  const overview = await readOverview(call.plane, asked.group, wish.type === 'intent' ? wish.intent : undefined);
+  if (overview === undefined) {
+    const next = 'wait for the first decision, or see GET /health';
+    return refuse(problem(503, 'no-ledger', 'Nothing is decided yet', { next }), { 'retry-after': '5' });
+  }
+  const plan = toPlan(overview, wish.type === 'intent' ? wish.intent.id : '');
+  if (asked.seenGeneration !== undefined && asked.seenGeneration !== overview.ledger.generation) {
+    const detail = `seen at generation ${asked.seenGeneration}, now ${overview.ledger.generation}`;
+    return refuse(
+      problem(409, 'moved-on', 'The ledger moved on since the preview', { detail, plan, next: 'look at the new plan' }),
+    );
+  }
+  if (asked.dryRun) return json(200, plan);
+  const refused = refuseFollower(call, overview) ?? refuseConflict(asked, overview);
+  return refused ?? startOperation(call, toInput(call, asked, identity, wish));
+}
+
+/** Only the leader may change the ledger; a follower says who that is. */
+function refuseFollower(call: Call, overview: Overview): HttpResponseInit | undefined {
+  if (overview.otherLeader === null) return undefined;
+  const leader = call.plane.deployment.topology.seats.find((seat) => seat.name === overview.otherLeader);
+  const next = `ask ${leader?.url ?? overview.otherLeader}`;
+  return refuse(
+    problem(409, 'not-leader', 'Another seat leads', { detail: overview.otherLeader, leader: leader?.url, next }),
+  );
+}
+
+function refuseConflict(asked: Asked, overview: Overview): HttpResponseInit | undefined {
+  if (asked.kind === 'hold' || asked.kind === 'trust-ledger') return undefined;
+  const other = overview.ledger.policy.intents.find(
+    (intent) =>
+      intent.deadlineMs > overview.nowMs &&
+      (intent.vip === undefined || asked.vip === null || intent.vip === asked.vip),
+  );
+  if (other === undefined) return undefined;
+  const detail = `${other.actor} asked for ${other.type} (${other.reason}) in ${other.operation || other.id}`;
+  return refuse(
+    problem(409, 'operation-running', 'Another operation is under way', { detail, operation: other.operation }),
+  );
+}
+
+function actorOf(call: Call): { actor: string; actorType: ActorType } {
+  const { principal } = call;
+  return { actor: principal?.name ?? 'unknown', actorType: principal?.isApplication ? 'runbook' : 'human' };
+}
+
+function toWish(call: Call, asked: Asked, id: string): Wish {
+  const who = actorOf(call);
+  const { kind, vip, reason } = asked;
+  if (kind === 'hold') {
+    return {
+      type: 'hold',
+      id: `h-${id.slice(3)}`,
+      vip,
+      seconds: asked.seconds ?? 3600,
+      full: asked.full ?? false,
+      reason,
+      ...who,
+    };
+  }
+  const nowMs = call.plane.clock.nowMs();
+  const intent: Intent = {
+    id: `i-${id.slice(3)}`,
+    type: kind === 'drill' ? 'failover' : kind,
+    ...(vip !== null && { vip }),
+    ...(asked.region !== null && { region: asked.region }),
+    ...who,
+    reason,
+    force: asked.force,
+    createdAtMs: nowMs,
+    deadlineMs: nowMs + call.plane.deployment.topology.guards.intentSeconds * 1000,
+    operation: id,
+  };
+  return { type: 'intent', intent };
+}
+
+function toInput(call: Call, asked: Asked, identity: { id: string; bodyHash: string }, wish: Wish): OperationInput {
+  const nowMs = call.plane.clock.nowMs();
+  const { kind, group, vip, region, reason } = asked;
+  return {
+    ...{ kind, group, vip, region, reason, wish },
+    id: identity.id,
+    bodyHash: identity.bodyHash,
+    ...actorOf(call),
+    createdAtMs: nowMs,
+    deadlineMs: nowMs + call.plane.deployment.topology.guards.intentSeconds * 1000,
+    ...(asked.seconds !== undefined && { seconds: asked.seconds }),
+  };
+}
