@@ -40,6 +40,8 @@ export interface VipHealth {
   readonly sentinelIsLost: boolean;
   readonly inFlight: number;
   readonly nextProbeMs: number;
+  /** Since it fell, it has answered and failed again: the way back asks for more. */
+  readonly brokeRecovery: boolean;
   /** Confirmation probes left in the present doubt; 0 without one. */
   readonly doubt: number;
   readonly latencyMs: number | null;
@@ -65,8 +67,8 @@ export const CONFIRMATIONS_MAX = 20;
 export const IN_FLIGHT_MAX = 8;
 /** A first pass after a fall is followed up this soon, so that the way back is short. */
 export const RECOVERY_GAP_MS = 200;
-/** The share of `perMove` that one broken recovery costs. */
-const BROKEN_RECOVERY_SHARE = 0.5;
+/** After a broken recovery the next one takes this many times `recover` passes in a row. */
+const BROKEN_RECOVERY_FACTOR = 2;
 /** A fall out of a mixed window weighs as much as this many crashes. */
 const FLAPPING_FALL_WEIGHT = 3;
 
@@ -81,6 +83,7 @@ export const newHealth = (nowMs: number, splayMs: number): VipHealth => ({
   sentinelIsLost: false,
   inFlight: 0,
   nextProbeMs: nowMs + splayMs,
+  brokeRecovery: false,
   doubt: 0,
   latencyMs: null,
   detail: undefined,
@@ -139,8 +142,8 @@ function failed(health: VipHealth, passRunBefore: number, rule: HealthRule, deta
   const next = { ...health, detail };
   if (health.standing !== 'down') return { ...next, doubt: health.doubt === 0 ? CONFIRMATIONS_MAX : health.doubt };
   if (passRunBefore === 0) return next;
-  const penalty = addPenalty(health.penalty, rule.flap, rule.flap.perMove * BROKEN_RECOVERY_SHARE, nowMs);
-  return { ...next, penalty };
+  // A recovery that breaks is a flap, though no route has moved.
+  return { ...next, brokeRecovery: true, penalty: addPenalty(health.penalty, rule.flap, rule.flap.perMove, nowMs) };
 }
 
 /** Where the application stands after what was heard. */
@@ -155,6 +158,8 @@ function settle(health: VipHealth, rule: HealthRule, nowMs: number): VipHealth {
           standing,
           wasUp: health.wasUp || standing === 'up',
           doubt: 0,
+          // A fall out of a mixed window has broken its recovery before it began.
+          brokeRecovery: standing === 'down' && isFlapping(health.window, rule.window),
           // What lies before a recovery is settled; the penalty remembers it.
           window: standing === 'up' ? forgetFailures(health.window) : health.window,
           penalty: standing === 'down' ? addFall(health, penalty, rule, nowMs) : penalty,
@@ -166,7 +171,8 @@ function settle(health: VipHealth, rule: HealthRule, nowMs: number): VipHealth {
 function standingAfter(health: VipHealth, rule: HealthRule): Standing {
   const { window } = health;
   if (health.standing === 'down') {
-    return window.passRun >= rule.window.recover && !health.penalty.isSuppressed ? 'up' : 'down';
+    const passes = rule.window.recover * (health.brokeRecovery ? BROKEN_RECOVERY_FACTOR : 1);
+    return window.passRun >= passes && !health.penalty.isSuppressed ? 'up' : 'down';
   }
   if (isUnhealthy(window, rule.window, rule.sentinel && health.sentinelIsLost)) return 'down';
   if (health.standing === 'unborn') return window.passRun >= clearingRun(rule.window) ? 'up' : 'unborn';
