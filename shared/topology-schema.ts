@@ -11,6 +11,7 @@ const httpUrl = z.string().regex(/^https?:\/\/[^\s]+$/, 'an http or https URL');
 const community = z.string().regex(/^\d{1,5}:\d{1,5}$/, 'a community such as 65001:100');
 const hostPort = z.string().regex(/^[A-Za-z0-9.-]+:\d{1,5}$/, 'host:port');
 const jwk = z.record(z.string(), z.unknown());
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day such as 22:30');
 const seconds = (min: number, max: number) => z.number().min(min).max(max);
 
 export const probeSchema = z.discriminatedUnion('type', [
@@ -193,6 +194,20 @@ const guardsSchema = z.strictObject({
       halfLifeSeconds: seconds(1, 86400).default(900),
     })
     .prefault({}),
+  /** Times (UTC) at which traffic may fail back by itself; none: any time. A window that ends before it begins passes midnight. */
+  failbackWindows: z
+    .array(
+      z.strictObject({
+        days: z
+          .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+          .min(1)
+          .optional(),
+        from: timeOfDay,
+        to: timeOfDay,
+      }),
+    )
+    .max(32)
+    .default([]),
   /** shadow: decide and audit, never act. */
   mode: z.enum(['act', 'shadow']).default('act'),
 });
