@@ -1,6 +1,7 @@
 // The one door of the decision engine: from everything observed, the policy and the time to the next policy and why.
 // It never reads a clock, never logs, and keeps no step of its own in flight: asked again with the same, it changes nothing.
 
+import type { Vip } from '../../shared/topology-schema.ts';
 import { followMembers } from './active-active.ts';
 import { finishDrains } from './drain.ts';
 import { viewNvas } from './evidence.ts';
@@ -12,6 +13,7 @@ import { recentre } from './recentre.ts';
 import { LOOK_MS_MAX, lookAt, type Round, type VipRound } from './round.ts';
 import { keepSurvivors } from './survivors.ts';
 import type {
+  Action,
   Decision,
   EngineConfig,
   FusedVerdict,
@@ -27,7 +29,7 @@ import { fuseVip } from './verdicts.ts';
 export function decide(snapshot: Snapshot, policy: Policy, config: EngineConfig, nowMs: number): Decision {
   const round = openRound(snapshot, policy, config, nowMs);
   const known = keepMembers(policy, config, snapshot, nowMs);
-  const vips = config.vips.flatMap((vip) => {
+  const vips = [...config.vips].sort(byPriority).flatMap((vip) => {
     const vipPolicy = known[vip.name];
     return vipPolicy === undefined ? [] : [openVip(round, vip, vipPolicy)];
   });
@@ -56,7 +58,7 @@ function openRound(snapshot: Snapshot, policy: Policy, config: EngineConfig, now
   return round;
 }
 
-function openVip(round: Round, vip: EngineConfig['vips'][number], policy: VipPolicy): VipRound {
+function openVip(round: Round, vip: Vip, policy: VipPolicy): VipRound {
   const verdicts = fuseVip(round, vip, policy);
   const regions = keepRows(round, vip, policy, verdicts);
   return { round, vip, verdicts, policy: regions === policy.regions ? policy : { ...policy, regions } };
@@ -65,7 +67,7 @@ function openVip(round: Round, vip: EngineConfig['vips'][number], policy: VipPol
 /** Brings each row's memory up to date; the same object when nothing is new. */
 function keepRows(
   round: Round,
-  vip: EngineConfig['vips'][number],
+  vip: Vip,
   policy: VipPolicy,
   verdicts: Readonly<Record<string, FusedVerdict>>,
 ): VipPolicy['regions'] {
@@ -78,13 +80,7 @@ function keepRows(
   return regions;
 }
 
-function keepRow(
-  round: Round,
-  vip: EngineConfig['vips'][number],
-  region: string,
-  before: RegionPolicy,
-  fused: FusedVerdict,
-): RegionPolicy {
+function keepRow(round: Round, vip: Vip, region: string, before: RegionPolicy, fused: FusedVerdict): RegionPolicy {
   let row = before;
   if (row.maybe.length > 0 && isSettled(round, vip, region, row)) row = { ...row, maybe: [] };
   if (fused.verdict !== 'unknown' && row.seen?.verdict !== fused.verdict) {
@@ -116,11 +112,42 @@ function decideVip(vr: VipRound): VipReason {
   for (const region of Object.keys(vr.policy.regions)) {
     keepSurvivors(vr, region, region === vr.policy.acting || vr.vip.mode === 'active-active');
   }
-  const reason = vr.vip.mode === 'active-active' ? followMembers(vr) : followPlan(vr);
+  const reason = reasonOf(vr);
   finishDrains(vr);
   recentre(vr);
   return reason;
 }
+
+function reasonOf(vr: VipRound): VipReason {
+  if (vr.movedBy !== undefined) {
+    return { vip: vr.vip.name, reason: 'intent', detail: `${vr.policy.acting} acts by intent ${vr.movedBy}` };
+  }
+  return vr.vip.mode === 'active-active' ? followMembers(vr) : followPlan(vr);
+}
+
+/** Takeovers before everything else, then by the vip's priority; delivery follows this order. */
+const URGENCY: readonly Action['kind'][] = [
+  'takeover',
+  'survivor',
+  'move',
+  'failback',
+  'drain',
+  'undrain',
+  'adopt',
+  'role',
+  'withhold',
+  'recentre',
+];
+
+function byUrgency(actions: readonly Action[], vips: readonly VipRound[]): Action[] {
+  if (actions.length < 2) return [...actions];
+  const places = new Map(vips.map((vr, i) => [vr.vip.name, i]));
+  const place = (action: Action) => places.get(action.vip) ?? 0;
+  return [...actions].sort((x, y) => URGENCY.indexOf(x.kind) - URGENCY.indexOf(y.kind) || place(x) - place(y));
+}
+
+/** Important vips first, so that a budget that does not suffice for all is spent on them whatever the file's order. */
+const byPriority = (a: Vip, b: Vip): number => b.priority - a.priority || (a.name < b.name ? -1 : 1);
 
 function close(
   round: Round,
@@ -154,7 +181,7 @@ function close(
   return {
     policy,
     changed,
-    actions: round.actions,
+    actions: byUrgency(round.actions, vips),
     reasons,
     blocked: round.blocked,
     intents: round.outcomes,

@@ -2,7 +2,7 @@
 import { lastWireChangeMs } from './guards.ts';
 import { isMember } from './moves.ts';
 import { highestPossible } from './possible.ts';
-import { automation, type Cause, lookAt, rowOf, type VipRound, verdictOf } from './round.ts';
+import { automation, type Cause, lookAt, rankOf, rowOf, type VipRound, verdictOf } from './round.ts';
 import { baseOf, changeRow, lastResortOf, putRow } from './rows.ts';
 import type { IntentOutcome } from './types.ts';
 
@@ -82,9 +82,9 @@ export function finishDrains(vr: VipRound): void {
       lookAt(vr.round, dueMs);
       continue;
     }
-    const prover = Object.keys(vr.policy.regions).find(
-      (other) => other !== region && isProvedToAnswer(vr, other, row.changedAtMs),
-    );
+    const prover = Object.keys(vr.policy.regions)
+      .sort((a, b) => rankOf(vr.vip, a) - rankOf(vr.vip, b))
+      .find((other) => other !== region && isProvedToAnswer(vr, other, row.changedAtMs));
     if (prover === undefined) {
       const detail = `no other region is proved to answer for ${vr.vip.name}`;
       vr.round.blocked.push(blockedDrain(vr, region, 'withhold', detail));

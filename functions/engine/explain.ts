@@ -51,7 +51,7 @@ export function explainAction(action: Action): string {
     ...(before.rung === after.rung ? [] : [`rung ${before.rung} -> ${after.rung}`]),
     ...(before.state === after.state ? [] : [`${before.state} -> ${after.state}`]),
   ];
-  const what = changes.length === 0 ? 'its NVAs change places' : changes.join(', ');
+  const what = changes.length === 0 ? 'rung unchanged, prepends of its NVAs differ' : changes.join(', ');
   const who = action.actorType === 'automation' ? '' : ` by ${action.actor} (${action.actorType})`;
   return `${action.kind} ${action.region}: ${what}${who}, ${action.reason}: ${action.detail}`;
 }

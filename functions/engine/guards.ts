@@ -3,18 +3,20 @@
 //   safety       shadow, untrusted-ledger, stale-target, target-unhealthy, unproven-target, headroom, pacing
 //                (last-announcer stands where a route would leave the wire: drain.ts)
 //   automation   hold, warm-up, mass-failure, veto       hold even a necessary move (hold only when it is full)
-//                move-budget, dwell, flap-penalty, window   hold moves by choice only
+//                move-budget, dwell, flap-penalty           hold moves by choice only
+//                window                                     holds failbacks
 import { budgetUntilMs, causeOf } from './budget.ts';
 import type { Move, TargetRung } from './moves.ts';
 import { suppressedUntilMs } from './penalty.ts';
 import type { Guard } from './reasons.ts';
 import { rowOf, type VipRound, verdictOf } from './round.ts';
 import type { Hold } from './types.ts';
+import { isInWindow, nextWindowMs } from './windows.ts';
 
 /** Rungs that must stay free below a target that was chosen, for the takeovers that may follow. */
 export const FREE_RUNGS_MIN = 2;
-/** Regions that failed within this time of each other failed together. */
-export const MASS_FAILURE_MS = 60_000;
+/** Regions that failed within this time of the acting one failed together with it. */
+export const MASS_FAILURE_MS = 10_000;
 /** A veto counts for this long. */
 export const VETO_MS = 60_000;
 
@@ -90,11 +92,11 @@ const warmUp: PlainCheck = (vr) => {
 };
 
 const massFailure: Check = (vr) => {
-  const failing = Object.keys(vr.policy.regions).filter((region) => isFailing(vr, region));
+  const actingSinceMs = verdictOf(vr, vr.policy.acting).sinceMs;
+  const isTogether = (region: string) => Math.abs(verdictOf(vr, region).sinceMs - actingSinceMs) <= MASS_FAILURE_MS;
+  const failing = Object.keys(vr.policy.regions).filter((region) => isFailing(vr, region) && isTogether(region));
   const share = failing.length / vr.vip.regions.length;
   if (failing.length < 2 || share <= vr.round.config.guards.massFailureShare) return undefined;
-  const since = failing.map((region) => verdictOf(vr, region).sinceMs);
-  if (Math.max(...since) - Math.min(...since) > MASS_FAILURE_MS) return undefined;
   return {
     detail: `${failing.length} of ${vr.vip.regions.length} regions failed at once: ${failing.sort().join(', ')}`,
   };
@@ -132,6 +134,12 @@ const flapPenalty: Check = (vr, move) => {
   return untilMs === undefined ? undefined : { detail: `${vr.vip.name} has moved too often`, untilMs };
 };
 
+const window: Check = (vr, move) => {
+  const { failbackWindows } = vr.round.config.guards;
+  if (move.cause.kind !== 'failback' || isInWindow(failbackWindows, vr.round.nowMs)) return undefined;
+  return { detail: 'failback is not allowed at this time', untilMs: nextWindowMs(failbackWindows, vr.round.nowMs) };
+};
+
 const SAFETY: readonly (readonly [Guard, Check])[] = [
   ['shadow', shadow],
   ['untrusted-ledger', untrustedLedger],
@@ -150,6 +158,7 @@ const AUTOMATION: readonly (readonly [Guard, Check])[] = [
   ['move-budget', moveBudget],
   ['dwell', dwell],
   ['flap-penalty', flapPenalty],
+  ['window', window],
 ];
 
 /** Guards that nobody overrides by force: configuration, trust in the ledger, and the last route. */

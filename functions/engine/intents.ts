@@ -138,6 +138,7 @@ function finishMove(vr: VipRound, intent: Intent, target: string): void {
   const { unprovenSinceMs: _cleared, ...row } = rowOf(vr, target);
   const isForced = intent.force.includes('target-unhealthy') && verdictOf(vr, target).verdict !== 'healthy';
   putRow(vr, target, isForced ? { ...row, ignoreUntilMs: nowMs + IGNORE_MS } : row);
+  vr.movedBy = intent.id;
   holdAfter(vr, intent);
 }
 

@@ -49,6 +49,14 @@ export function tryMove(vr: VipRound, move: Move): boolean {
       ...(move.cause.intent === undefined ? {} : { intent: move.cause.intent }),
     });
     if (stop.untilMs !== undefined) lookAt(round, stop.untilMs);
+    if (stop.guard === 'mass-failure') {
+      round.alerts.push({
+        vip: vr.vip.name,
+        region: vr.policy.acting,
+        reason: 'correlated-failure',
+        detail: stop.detail,
+      });
+    }
   }
   if (stops.length > 0) return false;
   carryOut(vr, move, aim);

@@ -29,13 +29,13 @@ export function followPlan(vr: VipRound): VipReason {
   if (!isMember(vr, acting)) return leave(vr, 'drained', `${acting} is ${rowOf(vr, acting).role}`);
   switch (verdict) {
     case 'lost':
-      return takeOver(vr, isIsolated(vr, acting) ? 'isolated' : 'nva-lost', `${acting} is lost`);
-    case 'unhealthy':
-      return takeOver(
-        vr,
-        'app-unhealthy',
-        `${acting} is unhealthy by ${basis === 'agent' ? 'its own probes' : 'other sources'}`,
-      );
+      return isIsolated(vr, acting)
+        ? takeOver(vr, 'isolated', `${acting} has no Route Server session`)
+        : takeOver(vr, 'nva-lost', `${acting} is lost`);
+    case 'unhealthy': {
+      const teller = basis === 'agent' ? 'its own agent' : 'other sources';
+      return takeOver(vr, 'app-unhealthy', `${acting} is unhealthy by ${teller}${toldWhy(vr, acting)}`);
+    }
     case 'degraded':
       return leaveBrownOut(vr);
     case 'unknown':
@@ -46,6 +46,15 @@ export function followPlan(vr: VipRound): VipReason {
 }
 
 const because = (vr: VipRound, reason: Reason, detail: string): VipReason => ({ vip: vr.vip.name, reason, detail });
+
+/** What the sources that say unhealthy say further. */
+function toldWhy(vr: VipRound, region: string): string {
+  const { sources } = verdictOf(vr, region);
+  const details = sources.flatMap((source) =>
+    source.says === 'unhealthy' && source.detail !== undefined ? [source.detail] : [],
+  );
+  return details.length === 0 ? '' : ` (${details.join('; ')})`;
+}
 
 const isIsolated = (vr: VipRound, region: string): boolean => rowOf(vr, region).isolatedSinceMs !== undefined;
 

@@ -9,6 +9,7 @@ export const REASONS = [
   'brown-out',
   'evidence-unknown',
   'none-healthy',
+  'correlated-failure',
   'failback-due',
   'intent',
   'drained',

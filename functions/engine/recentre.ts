@@ -49,16 +49,14 @@ function calmSince(vr: VipRound): number {
   );
 }
 
-/** Nothing is left to do that recentring could do. */
+/** Nothing is left to do that recentring could do, now or after further proofs. */
 function isCentred(vr: VipRound): boolean {
-  const acting = rowOf(vr, vr.policy.acting);
-  return Object.entries(vr.policy.regions).every(
-    ([region, row]) =>
-      !isMember(vr, region) ||
-      row.rung === baseOf(vr.round.config, vr.vip, region) ||
-      (region !== vr.policy.acting && baseOf(vr.round.config, vr.vip, region) <= acting.rung) ||
-      (region === vr.policy.acting && riseOf(vr) <= row.rung),
-  );
+  const { acting, regions } = vr.policy;
+  const others = Object.entries(regions).filter(([region]) => region !== acting);
+  const ceiling = Math.min(baseOf(vr.round.config, vr.vip, acting), ...others.map(([, row]) => row.rung - 1));
+  const canRest = (region: string) =>
+    isOffBase(vr, region) && baseOf(vr.round.config, vr.vip, region) > rowOf(vr, acting).rung;
+  return rowOf(vr, acting).rung >= ceiling && !others.some(([region]) => canRest(region));
 }
 
 /** The acting region must be well and proved; then resting regions go first, the acting one last. */

@@ -42,6 +42,8 @@ export interface VipRound {
   readonly vip: Vip;
   readonly verdicts: Readonly<Record<string, FusedVerdict>>;
   policy: VipPolicy;
+  /** The intent that moved this vip in this round: its verdicts were fused before, so nothing else moves it now. */
+  movedBy?: string;
 }
 
 /** Who causes a change, and why: what every action carries. */
