@@ -1,11 +1,13 @@
 // The measuring client as the lab sees it: starts it, keeps its latest samples, answers questions about them.
 import { join } from 'node:path';
+import type { ClientArguments } from './client.ts';
 import type { LabContext } from './context.ts';
 import { isServedBy, type Sample } from './outage.ts';
 import { REGION_HEADER, VIP } from './plan.ts';
 import { until } from './poll.ts';
 import { type LabProcess, nodeArgv } from './processes.ts';
 import { untilReady } from './region.ts';
+import { OBSERVER } from './topology.ts';
 
 /** A new connection every ten milliseconds. */
 export const CLIENT_PERIOD_MS = 10;
@@ -13,6 +15,12 @@ export const CLIENT_PERIOD_MS = 10;
 const SAMPLES_MAX = 60_000;
 /** This many answers in a row, half a second of them, mean that a region serves. */
 const SERVED_COUNT = 50;
+
+/** What the client needs to report as an observer. */
+export interface ObserverFiles {
+  readonly topology: string;
+  readonly identityEndpoint: string;
+}
 
 export interface ClientFeed {
   readonly process: LabProcess;
@@ -30,16 +38,20 @@ export interface ClientFeed {
 /** Epoch ms with fractions, on the clock that all processes of the machine share. */
 export const nowMs = (): number => performance.timeOrigin + performance.now();
 
-export async function startClient({ plan, processes }: LabContext): Promise<ClientFeed> {
+export async function startClient({ plan, processes }: LabContext, files: ObserverFiles): Promise<ClientFeed> {
+  const options: ClientArguments = {
+    vip: VIP.name,
+    url: `http://${VIP.address}/`,
+    header: REGION_HEADER,
+    periodMs: CLIENT_PERIOD_MS,
+    observer: OBSERVER,
+    topology: files.topology,
+    identity: files.identityEndpoint,
+  };
   const process = processes.start({
     name: 'client',
     namespace: plan.client,
-    argv: nodeArgv(
-      join(import.meta.dirname, 'client.ts'),
-      `http://${VIP.address}/`,
-      String(CLIENT_PERIOD_MS),
-      REGION_HEADER,
-    ),
+    argv: nodeArgv(join(import.meta.dirname, 'client.ts'), JSON.stringify(options)),
     ipc: true,
   });
   const samples: Sample[] = [];

@@ -91,7 +91,7 @@ async function build(context: LabContext, options: WorldOptions, stop: () => Pro
   const [primary, backup] = await Promise.all(plan.regions.map((region) => startRegion(context, region, files.agents)));
   if (primary === undefined || backup === undefined) throw new RangeError('the lab has two regions');
   const control = await controlStarts;
-  const client = await startClient(context);
+  const client = await startClient(context, files.agents);
   const world: World = {
     context,
     fabric,
