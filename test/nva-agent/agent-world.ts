@@ -14,6 +14,7 @@ import { createSession, type Session, type SessionEvent } from '../../nva-agent/
 import type { Order } from '../../shared/order.ts';
 import { type OrderSigningKey, signOrder } from '../../shared/order-signature.ts';
 import { contoso } from '../support/topology.ts';
+import { makeOrder } from './order-draft.ts';
 
 /** Polls until the condition holds; fails with what was awaited. */
 export async function until(what: string, isTrue: () => boolean, withinMs = 10_000): Promise<void> {
@@ -228,9 +229,6 @@ export interface AgentWorld {
   stop(): Promise<void>;
 }
 
-export const VIP_PREFIX = '192.0.2.10/32';
-export const LAST_RESORT = 18;
-
 /** Region westeurope of contoso, on loopback: one vip, headroom 4, step 3. */
 export async function createAgentWorld(): Promise<AgentWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'anycast-agent-'));
@@ -281,37 +279,6 @@ export async function createAgentWorld(): Promise<AgentWorld> {
       await Promise.all([...peers.map((peer) => peer.stop()), seat.stop()]);
       rmSync(folder, { recursive: true, force: true });
     },
-  };
-}
-
-/** An order for we-nva-1 that puts `orders` on rung 4. */
-export function makeOrder(change: Partial<Order> = {}, row: Partial<Order['vips'][number]> = {}): Order {
-  const nowMs = Date.now();
-  return {
-    v: 1,
-    to: 'we-nva-1',
-    group: 'default',
-    epoch: 1,
-    generation: 1,
-    issuedAtMs: nowMs,
-    notAfterMs: nowMs + 60_000,
-    vips: [
-      {
-        vip: 'orders',
-        prefix: VIP_PREFIX,
-        state: 'announced',
-        rung: 4,
-        prepend: 12,
-        prependAsn: 64500,
-        communities: [],
-        med: null,
-        onLocalFailure: 'last-resort',
-        lastResortPrepend: LAST_RESORT,
-        decision: 'd-1',
-        ...row,
-      },
-    ],
-    ...change,
   };
 }
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loadAgentConfig } from '../../nva-agent/control/config.ts';
 import { type AgentPorts, type RunningAgent, startAgent } from '../../nva-agent/runtime.ts';
-import { type AgentWorld, ask, createAgentWorld, LAST_RESORT, until, VIP_PREFIX } from './agent-world.ts';
+import { type AgentWorld, ask, createAgentWorld, until } from './agent-world.ts';
+import { LAST_RESORT, VIP_PREFIX } from './order-draft.ts';
 
 let world: AgentWorld;
 let agents: RunningAgent[];

@@ -1,0 +1,327 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  type AgentEffect,
+  type AgentEvent,
+  type AgentPlan,
+  type AgentState,
+  newAgent,
+  nextTickMs,
+  rowOf,
+  SPLAY_MS_MAX,
+  sequenceOf,
+  step,
+} from '../../nva-agent/agent.ts';
+import { RULE } from './health/probe-world.ts';
+import { makeOrder } from './order-draft.ts';
+
+const vipPlan = (vip: string, group: string, last: number) => ({
+  vip,
+  group,
+  prefix: `192.0.2.${last}/32`,
+  health: RULE,
+  defaults: { lastResortRung: 6, lastResortPrepend: 18, prependAsn: 64500 },
+});
+const PLAN: AgentPlan = {
+  nva: 'we-nva-1',
+  vips: [vipPlan('orders', 'default', 10), vipPlan('billing', 'other', 20)],
+  routeChangeMs: 30_000,
+  stopLastResortMs: 2000,
+  stopWithdrawMs: 1000,
+};
+
+interface Played {
+  state: AgentState;
+  effects: AgentEffect[];
+}
+
+/** Plays events in turn and collects what each asked for. */
+function play(state: AgentState, ...events: readonly (readonly [number, AgentEvent])[]): Played {
+  const effects: AgentEffect[] = [];
+  let now = state;
+  for (const [nowMs, event] of events) {
+    const stepped = step(now, PLAN, event, nowMs);
+    now = stepped.state;
+    effects.push(...stepped.effects);
+  }
+  return { state: now, effects };
+}
+
+const fresh = () => newAgent(PLAN, [], [], 0);
+const pass: AgentEvent = { type: 'probed', vip: 'orders', outcome: { type: 'pass', latencyMs: 1 } };
+const fail: AgentEvent = { type: 'probed', vip: 'orders', outcome: { type: 'fail', latencyMs: 1, detail: 'refused' } };
+const lost: AgentEvent = { type: 'sentinel-lost', vip: 'orders' };
+const order: AgentEvent = { type: 'order', order: makeOrder() };
+const tick: AgentEvent = { type: 'tick' };
+const stop: AgentEvent = { type: 'stop' };
+const at = (nowMs: number, ...events: AgentEvent[]) => events.map((event) => [nowMs, event] as const);
+
+const healthy = () => play(fresh(), ...at(10, pass, pass, pass)).state;
+const serving = () => play(healthy(), ...at(20, order)).state;
+const fallen = () => play(serving(), ...at(100_000, lost, fail, fail, fail)).state;
+
+const types = ({ effects }: Played) => effects.map((effect) => effect.type);
+const announced = (state: AgentState, vip = 'orders') => state.vips.get(vip)?.announced ?? null;
+const count = (played: Played, type: AgentEffect['type']) => types(played).filter((t) => t === type).length;
+
+describe('one event at a time', () => {
+  // state, event, prepend announced afterwards, effects (verdict and probe effects left out)
+  test.each<[string, () => AgentState, AgentEvent, number | null, string[]]>([
+    ['fresh, start', fresh, { type: 'start' }, null, []],
+    ['fresh, order', fresh, order, 18, ['advertise', 'route', 'report', 'report']],
+    ['fresh, session', fresh, { type: 'session', peer: 'p' }, null, ['report']],
+    ['healthy, order', healthy, order, 12, ['advertise', 'route', 'report', 'report']],
+    [
+      'serving, the same content again',
+      serving,
+      { type: 'order', order: makeOrder({ generation: 2 }) },
+      12,
+      ['report'],
+    ],
+    [
+      'serving, withheld',
+      serving,
+      { type: 'order', order: makeOrder({ generation: 2 }, { state: 'withheld' }) },
+      null,
+      ['advertise', 'route', 'report', 'report'],
+    ],
+    [
+      'serving, no longer ordered',
+      serving,
+      { type: 'order', order: makeOrder({ generation: 2, vips: [] }) },
+      null,
+      ['advertise', 'route', 'report', 'report'],
+    ],
+    [
+      'serving, another rung of equal length',
+      serving,
+      { type: 'order', order: makeOrder({ generation: 2 }, { rung: 5 }) },
+      12,
+      ['route', 'report', 'report'],
+    ],
+    ['serving, pass', serving, pass, 12, []],
+    ['serving, one fail', serving, fail, 12, []],
+    ['serving, sentinel lost', serving, lost, 12, []],
+    [
+      'serving, override withhold',
+      serving,
+      { type: 'override', override: { vip: 'orders', action: 'withhold', reason: 'r', setAtMs: 0, expiresAtMs: 9e9 } },
+      null,
+      ['advertise', 'route', 'report', 'report'],
+    ],
+    [
+      'serving, override of a strange vip',
+      serving,
+      { type: 'override', override: { vip: 'nobody', action: 'withhold', reason: 'r', setAtMs: 0, expiresAtMs: 9e9 } },
+      12,
+      ['report'],
+    ],
+    ['serving, stop', serving, stop, 18, ['advertise', 'route', 'report', 'report']],
+    [
+      'fallen, order to a better rung',
+      fallen,
+      { type: 'order', order: makeOrder({ generation: 2 }, { rung: 3, prepend: 9 }) },
+      18,
+      ['report'],
+    ],
+    [
+      'fallen, order to ignore',
+      fallen,
+      { type: 'order', order: makeOrder({ generation: 2 }, { onLocalFailure: 'ignore' }) },
+      12,
+      ['advertise', 'route', 'report', 'report'],
+    ],
+    [
+      'fallen, order to withdraw',
+      fallen,
+      { type: 'order', order: makeOrder({ generation: 2 }, { onLocalFailure: 'withdraw' }) },
+      null,
+      ['advertise', 'route', 'report', 'report'],
+    ],
+    ['fallen, pass', fallen, pass, 18, []],
+    ['fallen, stop', fallen, stop, 18, ['report']],
+    [
+      'anything, a probe of a vip that is gone',
+      serving,
+      { type: 'probed', vip: 'gone', outcome: { type: 'unknown', detail: '' } },
+      12,
+      [],
+    ],
+  ])('%s', (_name, state, event, prepend, expected) => {
+    const played = play(state(), ...at(100_100, event));
+    expect(announced(played.state)?.prepend ?? null).toBe(prepend);
+    expect(types(played).filter((type) => type !== 'verdict' && type !== 'probe')).toEqual(expected);
+  });
+});
+
+describe('reflex', () => {
+  test('three refusals after a lost sentinel: the route goes first, then the report', () => {
+    const played = play(serving(), ...at(100_000, lost, fail, fail, fail));
+    expect(announced(played.state)).toMatchObject({ prepend: 18, lastResort: true, rung: 6 });
+    expect(types(played).filter((type) => type !== 'probe')).toEqual([
+      'advertise',
+      'route',
+      'report',
+      'verdict',
+      'report',
+    ]);
+  });
+
+  test('other vips keep their routes', () => {
+    const both = play(
+      serving(),
+      ...at(
+        30,
+        ...Array.from(
+          { length: 3 },
+          (): AgentEvent => ({ type: 'probed', vip: 'billing', outcome: { type: 'pass', latencyMs: 1 } }),
+        ),
+      ),
+    );
+    const before = announced(both.state, 'billing');
+    const played = play(both.state, ...at(100_000, lost, fail, fail, fail));
+    expect(before).toMatchObject({ prepend: 18 });
+    expect(announced(played.state, 'billing')).toBe(before);
+  });
+
+  test('an order of one group leaves the other alone', () => {
+    const played = play(
+      serving(),
+      ...at(30, { type: 'order', order: makeOrder({ group: 'other', generation: 9, vips: [] }) }),
+    );
+    expect(announced(played.state)).toMatchObject({ prepend: 12 });
+    expect([
+      sequenceOf(played.state, 'default'),
+      sequenceOf(played.state, 'other'),
+      sequenceOf(played.state, 'none'),
+    ]).toEqual([
+      { epoch: 1, generation: 1 },
+      { epoch: 1, generation: 9 },
+      { epoch: 0, generation: 0 },
+    ]);
+  });
+});
+
+describe('pacing', () => {
+  test('a fall within the window is sent at once and once more when the window closes', () => {
+    const fell = play(serving(), ...at(5000, lost, fail, fail, fail));
+    expect(count(fell, 'advertise')).toBe(1);
+    expect(nextTickMs(fell.state)).toBeLessThanOrEqual(30_010);
+    expect(count(play(fell.state, ...at(30_000, tick)), 'resend')).toBe(0);
+    const closed = play(fell.state, ...at(30_020, tick));
+    expect(closed.effects).toContainEqual({ type: 'resend', prefixes: ['192.0.2.10/32'] });
+    expect(count(play(closed.state, ...at(70_000, tick)), 'resend')).toBe(0);
+  });
+
+  test('a withdrawal is repeated like any other change', () => {
+    const gone = play(
+      serving(),
+      ...at(5000, { type: 'order', order: makeOrder({ generation: 2 }, { state: 'withheld' }) }),
+    );
+    expect(count(play(gone.state, ...at(30_020, tick)), 'resend')).toBe(1);
+  });
+});
+
+describe('stop', () => {
+  test('last resort, wait, withdraw, wait, leave', () => {
+    const stopping = play(serving(), ...at(1000, stop));
+    expect(announced(stopping.state)).toMatchObject({ lastResort: true });
+    expect(nextTickMs(stopping.state)).toBe(3000);
+    expect(types(play(stopping.state, ...at(2999, tick)))).toEqual([]);
+    const withdrawn = play(stopping.state, ...at(3000, tick));
+    expect(announced(withdrawn.state)).toBeNull();
+    expect(types(withdrawn)).toContain('advertise');
+    const gone = play(withdrawn.state, ...at(4000, tick));
+    expect(types(gone)).toEqual(['leave']);
+    expect(types(play(gone.state, ...at(5000, tick, stop)))).toEqual([]);
+  });
+
+  test('a second stop leaves at once', () => {
+    expect(types(play(serving(), ...at(1000, stop, stop))).at(-1)).toBe('leave');
+  });
+
+  test('with nothing announced there is nothing to wait for', () => {
+    expect(types(play(fresh(), ...at(1000, stop)))).toEqual(['leave']);
+  });
+
+  test('no event brings a stopping agent back on its rung or starts probes', () => {
+    const stopping = play(serving(), ...at(1000, stop)).state;
+    const events: AgentEvent[] = [
+      pass,
+      fail,
+      lost,
+      order,
+      { type: 'sentinel-up', vip: 'orders' },
+      { type: 'order', order: makeOrder({ generation: 3 }) },
+    ];
+    const played = play(stopping, ...at(1100, ...events));
+    expect(announced(played.state)).toMatchObject({ lastResort: true });
+    expect(count(played, 'probe')).toBe(0);
+  });
+});
+
+describe('overrides', () => {
+  const override = { vip: 'orders', action: 'withhold', reason: 'r', setAtMs: 1000, expiresAtMs: 61_000 } as const;
+
+  test('expire by themselves and say so', () => {
+    const held = play(serving(), ...at(1000, { type: 'override', override })).state;
+    const played = play(held, ...at(61_000, tick));
+    expect(announced(played.state)).toMatchObject({ prepend: 12 });
+    expect(played.effects).toContainEqual({ type: 'override-expired', vip: 'orders' });
+  });
+
+  test('end when told', () => {
+    const held = play(serving(), ...at(1000, { type: 'override', override })).state;
+    expect(announced(play(held, ...at(2000, { type: 'override-ended', vip: 'orders' })).state)).toMatchObject({
+      prepend: 12,
+    });
+  });
+
+  test('are there from the start when they were persisted', () => {
+    const state = newAgent(PLAN, [makeOrder()], [override], 2000);
+    expect(announced(play(state, ...at(2000, { type: 'start' })).state)).toBeNull();
+  });
+});
+
+describe('start and reload', () => {
+  test('a persisted order and unknown health: last resort at once, the ordered rung once healthy', () => {
+    const started = play(newAgent(PLAN, [makeOrder()], [], 0), ...at(0, { type: 'start' }));
+    expect(announced(started.state)).toMatchObject({ prepend: 18, lastResort: true });
+    expect(announced(play(started.state, ...at(5, pass, pass, pass)).state)).toMatchObject({ prepend: 12 });
+  });
+
+  test('a reload keeps what stays, withdraws what is gone, starts what is new', () => {
+    const plan: AgentPlan = { ...PLAN, vips: [vipPlan('billing', 'other', 20), vipPlan('new', 'default', 30)] };
+    const stepped = step(serving(), PLAN, { type: 'reload', plan }, 1000);
+    expect([...stepped.state.vips.keys()]).toEqual(['billing', 'new']);
+    expect(stepped.effects.map((effect) => effect.type)).toContain('advertise');
+    expect(stepped.state.vips.get('new')?.health.standing).toBe('unborn');
+    const same = step(serving(), PLAN, { type: 'reload', plan: PLAN }, 1000);
+    expect(same.effects.map((effect) => effect.type)).toEqual(['report']);
+    expect(same.state.vips.get('orders')).toEqual(serving().vips.get('orders'));
+  });
+
+  test('first probes of many vips are spread over the splay', () => {
+    const vips = Array.from({ length: 100 }, (_, i) => vipPlan(`vip-${i}`, 'default', i));
+    const state = newAgent({ ...PLAN, vips }, [], [], 0);
+    const dueMs = vips.map(({ vip }) => state.vips.get(vip)?.health.nextProbeMs ?? -1);
+    expect(dueMs[0]).toBe(0);
+    expect(new Set(dueMs).size).toBe(100);
+    expect(Math.max(...dueMs)).toBeLessThan(SPLAY_MS_MAX);
+  });
+
+  test('an order without a row of the vip is not the same as no order', () => {
+    const plan = PLAN.vips[0];
+    if (plan === undefined) throw new Error('the plan has vips');
+    expect(rowOf(fresh(), plan)).toBeUndefined();
+    expect(rowOf(newAgent(PLAN, [makeOrder({ vips: [] })], [], 0), plan)).toBe('not-ordered');
+  });
+});
+
+test('a tick probes every vip that is due, and asks to be called again no later than the next', () => {
+  const played = play(fresh(), ...at(500, tick));
+  expect(played.effects).toEqual([
+    { type: 'probe', vip: 'orders', count: 1 },
+    { type: 'probe', vip: 'billing', count: 1 },
+  ]);
+  expect(nextTickMs(played.state)).toBe(1000);
+});
