@@ -8,8 +8,8 @@ const isForwarded = (vip: DataPlaneVip): boolean => vip.mode !== 'reverse-proxy'
 /** Whether the kernel forwards any vip; if not there is no table at all. */
 export const needsForwarding = (config: DataPlaneConfig): boolean => config.vips.some(isForwarded);
 
-/** Name of the counter of one direction of a vip; nftables allows no dash at the start only, but we allow none. */
-export const counterName = (vip: string, direction: 'in' | 'out'): string => `${vip.replaceAll('-', '_')}_${direction}`;
+/** Name of a counter of a vip: bytes each way, or new connections (packets). */
+export const counterName = (vip: string, what: 'in' | 'out' | 'new'): string => `${vip.replaceAll('-', '_')}_${what}`;
 
 /**
  * The whole ruleset as text for `nft -f`: the old table goes and the new one comes in one transaction. Connections go
@@ -23,6 +23,7 @@ export function renderNftables(config: DataPlaneConfig): string {
     `delete table ip ${FORWARD_TABLE}`,
     `table ip ${FORWARD_TABLE} {`,
     ...vips.flatMap((vip) => [
+      `  counter ${counterName(vip.vip, 'new')} { }`,
       `  counter ${counterName(vip.vip, 'in')} { }`,
       `  counter ${counterName(vip.vip, 'out')} { }`,
     ]),
@@ -53,14 +54,15 @@ export function renderNftables(config: DataPlaneConfig): string {
 const ofVip = (vip: DataPlaneVip): string => `ct original ip daddr ${vip.address}`;
 
 const dnat = (vip: DataPlaneVip, port: DataPlanePort): string =>
-  `ip daddr ${vip.address} ${port.protocol} dport ${port.listen} dnat to ${vip.appHost}:${port.to}`;
+  `ip daddr ${vip.address} ${port.protocol} dport ${port.listen} counter name "${counterName(vip.vip, 'new')}" dnat to ${vip.appHost}:${port.to}`;
 
 /**
  * An answer can come here before the other NVA's word of its connection does. Passed on untranslated it would reset
- * the connection at the client; dropped, the application repeats it a moment later and by then the word is here.
+ * the connection at the client; dropped, the application repeats it a moment later and by then the word is here. An
+ * application opens no connections from the port it serves on, so nothing else is lost.
  */
 const holdBack = (vip: DataPlaneVip, port: DataPlanePort): string =>
-  `ip saddr ${vip.appHost} ${port.protocol} sport ${port.to} ct status ! dnat ct state invalid drop`;
+  `ip saddr ${vip.appHost} ${port.protocol} sport ${port.to} ct state { invalid, new } drop`;
 
 function assertAddresses(vip: DataPlaneVip): void {
   for (const text of [vip.address, vip.appHost]) {

@@ -1,0 +1,288 @@
+// Decides which vips hand their unknown packets to which NVA right now: one pure step per event.
+// It must never know sockets, nftables or the clock.
+//
+//            arm                peer confirms              unconfirmed too long
+//   (none) -------> waiting ------------------> active ---------------------------> waiting
+//     ^                |  disarm, cap             |  disarm, cap
+//     +----------------+--------------------------+          The peer's own arming is mirrored for as long as it is heard.
+import type { Heartbeat, HeartbeatVip } from './heartbeat.ts';
+import type { ArmedElement } from './second-chance-rules.ts';
+
+/** Heartbeat and refresh period while anything is armed. */
+export const HEARTBEAT_MS = 500;
+/** Heartbeat period while nothing is: enough to say beforehand whether the tunnel works. */
+export const IDLE_HEARTBEAT_MS = 5000;
+/** A confirmation counts this long after the heartbeat that it confirms was sent. */
+export const CONFIRMED_MS = 1500;
+/** Endings remembered for people. */
+const ENDED_MAX = 32;
+
+export interface ArmingPeer {
+  readonly nva: string;
+  readonly address: string;
+  readonly innerAddress: string;
+}
+
+export interface ArmingVip {
+  readonly vip: string;
+  readonly address: string;
+  /** Longest time from the first arming of a switch to its end. */
+  readonly capMs: number;
+  readonly peers: readonly string[];
+}
+
+export interface ArmingConfig {
+  /** This NVA's address and a random number of this start. */
+  readonly address: string;
+  readonly boot: number;
+  readonly peers: readonly ArmingPeer[];
+  readonly vips: readonly ArmingVip[];
+}
+
+export interface Arm {
+  readonly peer: string;
+  readonly phase: 'waiting' | 'active';
+  /** Ordered here, or mirrored from the peer. */
+  readonly by: 'order' | 'peer';
+  readonly sinceMs: number;
+  readonly endsMs: number;
+}
+
+export const ENDINGS = ['disarmed', 'cap', 'peer-let-go', 'not-served'] as const;
+export type Ending = (typeof ENDINGS)[number];
+
+interface PeerView {
+  readonly heard: Heartbeat | undefined;
+  readonly heardMs: number;
+  /** When the newest of our heartbeats that the peer says it heard was sent. */
+  readonly confirmedMs: number;
+  readonly sentMs: number;
+}
+
+export interface ArmingState {
+  readonly config: ArmingConfig;
+  readonly peers: ReadonlyMap<string, PeerView>;
+  readonly arms: ReadonlyMap<string, Arm>;
+  /** `vip peer` pairs whose asking is not mirrored any more, until the peer has let go once. */
+  readonly declined: ReadonlySet<string>;
+  readonly ended: readonly {
+    readonly vip: string;
+    readonly peer: string;
+    readonly why: Ending;
+    readonly atMs: number;
+  }[];
+}
+
+export type ArmingEvent =
+  | { readonly type: 'arm'; readonly vip: string; readonly peer: string; readonly capMs?: number }
+  | { readonly type: 'disarm'; readonly vip: string }
+  | { readonly type: 'heard'; readonly heartbeat: Heartbeat }
+  | { readonly type: 'reconfigured'; readonly config: ArmingConfig }
+  | { readonly type: 'tick' };
+
+export type ArmingEffect =
+  | { readonly type: 'send'; readonly peer: ArmingPeer; readonly heartbeat: Heartbeat }
+  | { readonly type: 'refresh'; readonly elements: readonly ArmedElement[] }
+  | { readonly type: 'clear'; readonly elements: readonly ArmedElement[] };
+
+const NEVER = Number.NEGATIVE_INFINITY;
+const UNSEEN: PeerView = { heard: undefined, heardMs: NEVER, confirmedMs: NEVER, sentMs: NEVER };
+
+export const initialArming = (config: ArmingConfig): ArmingState => ({
+  config,
+  peers: new Map(),
+  arms: new Map(),
+  declined: new Set(),
+  ended: [],
+});
+
+/** Whether the peer confirmed through the tunnel, both ways and at full size, within CONFIRMED_MS. */
+export const isConfirmed = (state: ArmingState, peer: string, nowMs: number): boolean =>
+  nowMs - (state.peers.get(peer) ?? UNSEEN).confirmedMs <= CONFIRMED_MS;
+
+/** Whether the tunnel to the peer was proved lately, by the slow heartbeats of idle times. */
+export const isProved = (state: ArmingState, peer: string, nowMs: number): boolean =>
+  nowMs - (state.peers.get(peer) ?? UNSEEN).confirmedMs <= 2.5 * IDLE_HEARTBEAT_MS;
+
+/** What follows from one event. `nowMs` is a clock of this process that never jumps. */
+export function step(
+  state: ArmingState,
+  event: ArmingEvent,
+  nowMs: number,
+): { readonly state: ArmingState; readonly effects: readonly ArmingEffect[] } {
+  const taken = settle(mirror(take(state, event, nowMs), nowMs), nowMs);
+  const sends = heartbeatsDue(taken, event, nowMs);
+  const peers = new Map(taken.peers);
+  for (const { peer } of sends) peers.set(peer.nva, { ...(peers.get(peer.nva) ?? UNSEEN), sentMs: nowMs });
+  return { state: { ...taken, peers }, effects: [...sends, ...ruleEffects(state, taken, event)] };
+}
+
+function take(state: ArmingState, event: ArmingEvent, nowMs: number): ArmingState {
+  switch (event.type) {
+    case 'arm':
+      return arm(state, event, 'order', nowMs);
+    case 'disarm':
+      return end(state, event.vip, 'disarmed', nowMs);
+    case 'heard':
+      return hear(state, event.heartbeat, nowMs);
+    case 'reconfigured': {
+      const known = new Set(event.config.vips.map((vip) => vip.vip));
+      const gone = [...state.arms.keys()].filter((vip) => !known.has(vip));
+      const ended = gone.reduce((next, vip) => end(next, vip, 'not-served', nowMs), state);
+      const peers = new Map([...ended.peers].filter(([nva]) => event.config.peers.some((peer) => peer.nva === nva)));
+      return { ...ended, peers, config: event.config };
+    }
+    case 'tick':
+      return state;
+  }
+}
+
+function arm(
+  state: ArmingState,
+  wish: { readonly vip: string; readonly peer: string; readonly capMs?: number },
+  by: Arm['by'],
+  nowMs: number,
+): ArmingState {
+  const vip = state.config.vips.find((candidate) => candidate.vip === wish.vip);
+  if (vip === undefined || !vip.peers.includes(wish.peer)) return state;
+  const capMs = Math.min(wish.capMs ?? vip.capMs, vip.capMs);
+  const before = state.arms.get(wish.vip);
+  // Another peer is another switch: the element is replaced as soon as that one confirms.
+  const phase = before?.peer === wish.peer ? before.phase : 'waiting';
+  const arms = new Map(state.arms).set(wish.vip, { peer: wish.peer, phase, by, sinceMs: nowMs, endsMs: nowMs + capMs });
+  return { ...state, arms };
+}
+
+function end(state: ArmingState, vip: string, why: Ending, nowMs: number): ArmingState {
+  const standing = state.arms.get(vip);
+  if (standing === undefined) return state;
+  const arms = new Map(state.arms);
+  arms.delete(vip);
+  const ended = [...state.ended, { vip, peer: standing.peer, why, atMs: nowMs }].slice(-ENDED_MAX);
+  // The peer may go on asking for a while: that is the switch that has just ended, not a new one.
+  const declined = why === 'peer-let-go' ? state.declined : new Set(state.declined).add(pair(vip, standing.peer));
+  return { ...state, arms, ended, declined };
+}
+
+function hear(state: ArmingState, heartbeat: Heartbeat, nowMs: number): ArmingState {
+  const peer = state.config.peers.find((candidate) => candidate.address === heartbeat.from);
+  // Two topologies that disagree about who is who: nothing is learned, so nothing is armed.
+  if (peer === undefined || heartbeat.to !== state.config.address) return state;
+  const before = state.peers.get(peer.nva) ?? UNSEEN;
+  const isEcho = heartbeat.echoBoot === state.config.boot && heartbeat.echoMs <= nowMs;
+  const confirmedMs = isEcho ? Math.max(before.confirmedMs, heartbeat.echoMs) : before.confirmedMs;
+  const peers = new Map(state.peers).set(peer.nva, { ...before, heard: heartbeat, heardMs: nowMs, confirmedMs });
+  return { ...state, peers };
+}
+
+const heardLately = (view: PeerView, nowMs: number): boolean => nowMs - view.heardMs <= CONFIRMED_MS;
+
+const vipHeard = (view: PeerView | undefined, address: string): HeartbeatVip | undefined =>
+  view?.heard?.vips.find((candidate) => candidate.address === address);
+
+const pair = (vip: string, peer: string): string => `${vip} ${peer}`;
+
+/** Takes over what a peer has armed towards us and lets go when it does: one order to one side arms both. */
+function mirror(state: ArmingState, nowMs: number): ArmingState {
+  let next = state;
+  for (const vip of state.config.vips) {
+    const asking = vip.peers.filter((nva) => isAsking(state.peers.get(nva), vip.address, nowMs));
+    const declined = new Set(next.declined);
+    for (const peer of vip.peers) if (!asking.includes(peer)) declined.delete(pair(vip.vip, peer));
+    next = { ...next, declined };
+    const standing = next.arms.get(vip.vip);
+    const wanted = asking.find((peer) => !declined.has(pair(vip.vip, peer)));
+    if (standing === undefined && wanted !== undefined) {
+      next = arm(next, { vip: vip.vip, peer: wanted }, 'peer', nowMs);
+    } else if (standing?.by === 'peer' && !asking.includes(standing.peer)) {
+      next = end(next, vip.vip, 'peer-let-go', nowMs);
+    }
+  }
+  return next;
+}
+
+const isAsking = (view: PeerView | undefined, address: string, nowMs: number): boolean =>
+  view !== undefined && heardLately(view, nowMs) && vipHeard(view, address)?.isArmed === true;
+
+/** Caps, and phases as the peers' confirmations have it. */
+function settle(state: ArmingState, nowMs: number): ArmingState {
+  const overdue = [...state.arms].filter(([, standing]) => nowMs >= standing.endsMs).map(([vip]) => vip);
+  const capped = overdue.reduce((next, vip) => end(next, vip, 'cap', nowMs), state);
+  const arms = new Map(
+    [...capped.arms].map(([name, standing]): [string, Arm] => {
+      const address = capped.config.vips.find((vip) => vip.vip === name)?.address ?? '';
+      const serves = vipHeard(capped.peers.get(standing.peer), address) !== undefined;
+      const isActive = serves && isConfirmed(capped, standing.peer, nowMs);
+      return [name, { ...standing, phase: isActive ? 'active' : 'waiting' }];
+    }),
+  );
+  return { ...capped, arms };
+}
+
+function heartbeatsDue(
+  state: ArmingState,
+  event: ArmingEvent,
+  nowMs: number,
+): Extract<ArmingEffect, { type: 'send' }>[] {
+  return state.config.peers
+    .filter((peer) => isDue(state, peer, event, nowMs))
+    .map((peer) => ({ type: 'send', peer, heartbeat: heartbeatTo(state, peer, nowMs) }));
+}
+
+function isDue(state: ArmingState, peer: ArmingPeer, event: ArmingEvent, nowMs: number): boolean {
+  const view = state.peers.get(peer.nva) ?? UNSEEN;
+  const isArmed = [...state.arms.values()].some((standing) => standing.peer === peer.nva);
+  if (event.type === 'arm') return isArmed && event.peer === peer.nva;
+  if (event.type === 'heard') {
+    // Answer at once a peer that is armed and does not know yet that it is heard; it then knows, so this ends.
+    const isAsking = event.heartbeat.from === peer.address && event.heartbeat.vips.some((vip) => vip.isArmed);
+    const knowsUs = event.heartbeat.echoBoot === state.config.boot && nowMs - event.heartbeat.echoMs <= CONFIRMED_MS;
+    return isAsking && !knowsUs && nowMs - view.sentMs >= HEARTBEAT_MS / 10;
+  }
+  if (event.type !== 'tick') return false;
+  const isWanted = isArmed || (heardLately(view, nowMs) && view.heard?.vips.some((vip) => vip.isArmed) === true);
+  // A tick may come a little early; half a period of slack keeps the rhythm.
+  return nowMs - view.sentMs >= (isWanted ? HEARTBEAT_MS / 2 : IDLE_HEARTBEAT_MS - HEARTBEAT_MS / 2);
+}
+
+function heartbeatTo(state: ArmingState, peer: ArmingPeer, nowMs: number): Heartbeat {
+  const heard = state.peers.get(peer.nva)?.heard;
+  return {
+    from: state.config.address,
+    to: peer.address,
+    boot: state.config.boot,
+    sentMs: nowMs,
+    echoBoot: heard?.boot ?? 0,
+    echoMs: heard?.sentMs ?? 0,
+    vips: state.config.vips
+      .filter((vip) => vip.peers.includes(peer.nva))
+      .map((vip) => {
+        const standing = state.arms.get(vip.vip);
+        // Only what was ordered here is asked of the peer: two mirrors would keep each other armed for ever.
+        return { address: vip.address, isArmed: standing?.by === 'order' && standing.peer === peer.nva };
+      }),
+  };
+}
+
+function elementsOf(state: ArmingState, arms: ReadonlyMap<string, Arm>): Map<string, ArmedElement> {
+  return new Map(
+    [...arms].flatMap(([name, standing]) => {
+      const vip = state.config.vips.find((candidate) => candidate.vip === name);
+      const peer = state.config.peers.find((candidate) => candidate.nva === standing.peer);
+      if (standing.phase !== 'active' || vip === undefined || peer === undefined) return [];
+      return [[name, { address: vip.address, innerAddress: peer.innerAddress }]];
+    }),
+  );
+}
+
+function ruleEffects(before: ArmingState, after: ArmingState, event: ArmingEvent): ArmingEffect[] {
+  const was = elementsOf(before, before.arms);
+  const is = elementsOf(after, after.arms);
+  const ended = [...was].filter(([vip]) => !is.has(vip)).map(([, element]) => element);
+  const begun = [...is].filter(([vip, element]) => was.get(vip)?.innerAddress !== element.innerAddress);
+  const refreshed = event.type === 'tick' ? [...is.values()] : begun.map(([, element]) => element);
+  return [
+    ...(ended.length === 0 ? [] : [{ type: 'clear' as const, elements: ended }]),
+    ...(refreshed.length === 0 ? [] : [{ type: 'refresh' as const, elements: refreshed }]),
+  ];
+}

@@ -1,0 +1,200 @@
+// The NVA's data plane as one thing: brings addresses, rules, proxy and second chances to what is wanted.
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OperatingError } from '../../shared/errors.ts';
+import { countConnections } from './connection-table.ts';
+import { applyDevices } from './device-changes.ts';
+import { type Execute, execute as executeHere } from './execution.ts';
+import { counterName, needsForwarding, renderNftables } from './forward-rules.ts';
+import { createHaproxy } from './haproxy.ts';
+import { applySettings, FORWARDING, type Settings, STRICT_TRACKING } from './kernel-settings.ts';
+import { type Applied, applyTable, readCounters } from './nftables.ts';
+import { type DataPlaneConfig, type DataPlaneVip, FORWARD_TABLE } from './plan.ts';
+import { createSecondChance, type SecondChance, type SecondChanceStatus } from './second-chance.ts';
+import { createSharedSessions } from './shared-sessions.ts';
+import {
+  addTraffic,
+  emptyTotals,
+  NO_TRAFFIC,
+  type TrafficSample,
+  type TrafficTotal,
+  takeSamples,
+  totalOf,
+} from './traffic-totals.ts';
+
+/** How often a drain counts the connections that are left. */
+const DRAIN_LOOK_MS = 250;
+
+export interface DataPlaneOptions {
+  readonly config: DataPlaneConfig;
+  /** A directory of the data plane's own, for configurations, sockets and what stood before. */
+  readonly folder: string;
+  /** Runs commands; replaced by tests. */
+  readonly execute?: Execute;
+}
+
+/** Parts that are brought to what is wanted one after the other; one that fails does not hold up the others. */
+export const PARTS = ['devices', 'kernel-settings', 'forwarding', 'proxy', 'shared-sessions', 'second-chance'] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface VipTraffic extends TrafficTotal {
+  readonly vip: string;
+  /** Client connections that stand now. */
+  readonly established: number;
+}
+
+export interface DataPlaneStatus {
+  readonly vips: readonly VipTraffic[];
+  /** Parts whose last attempt failed, with the reason. */
+  readonly problems: Partial<Readonly<Record<Part, string>>>;
+  readonly secondChance: SecondChanceStatus;
+}
+
+export type DrainOutcome = { readonly type: 'drained' } | { readonly type: 'expired'; readonly established: number };
+
+export interface DataPlane {
+  /**
+   * Brings everything to the configuration (the one given last, if none is given), and answers what had to be
+   * changed. Throws OperatingError `data-plane-not-applied` naming every part that failed; call again to retry.
+   */
+  apply(config?: DataPlaneConfig): Promise<readonly Part[]>;
+  /** Takes away everything that is ours, kernel settings included. Connections get `graceMs` to finish. */
+  remove(graceMs?: number): Promise<void>;
+  status(): Promise<DataPlaneStatus>;
+  /** Waits until the vip's connections are done, at most its drainSeconds. The route must have moved away before. */
+  drain(vip: string, signal?: AbortSignal): Promise<DrainOutcome>;
+  readonly secondChance: SecondChance;
+  /** Stops heartbeats and refreshes and leaves everything else standing: the agent ends, traffic goes on. */
+  close(): void;
+}
+
+export function createDataPlane(options: DataPlaneOptions): DataPlane {
+  const execute = options.execute ?? executeHere;
+  const { folder } = options;
+  const haproxy = createHaproxy(execute, folder);
+  const sessions = createSharedSessions(execute, folder);
+  const secondChance = createSecondChance(execute, folder);
+  let config = options.config;
+  let problems: Partial<Record<Part, string>> = {};
+  let totals = emptyTotals;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  /** One change at a time: two would see each other's half-finished work. */
+  const oneByOne = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = queue.then(work);
+    queue = result.catch(() => undefined);
+    return result;
+  };
+
+  const steps: Readonly<Record<Part, (wanted: DataPlaneConfig) => Promise<Applied>>> = {
+    devices: (wanted) => applyDevices(execute, wanted),
+    'kernel-settings': async (wanted) => {
+      await secondChance.warmUp(wanted);
+      return applySettings(execute, folder, settingsOf(wanted));
+    },
+    forwarding: (wanted) =>
+      applyTable(execute, folder, {
+        table: FORWARD_TABLE,
+        ruleset: needsForwarding(wanted) ? renderNftables(wanted) : undefined,
+      }),
+    proxy: (wanted) => haproxy.apply(wanted),
+    'shared-sessions': (wanted) => sessions.apply(wanted),
+    'second-chance': (wanted) => secondChance.apply(wanted),
+  };
+
+  const applyAll = async (wanted: DataPlaneConfig): Promise<readonly Part[]> => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const changed: Part[] = [];
+    problems = {};
+    for (const part of PARTS) {
+      try {
+        if ((await steps[part](wanted)) === 'changed') changed.push(part);
+      } catch (error) {
+        if (!(error instanceof OperatingError)) throw error;
+        problems[part] = error.message;
+      }
+    }
+    const failed = Object.entries(problems);
+    if (failed.length === 0) return changed;
+    const text = failed.map(([part, problem]) => `${part}: ${problem}`).join('; ');
+    throw new OperatingError('data-plane-not-applied', text, { retryable: true });
+  };
+
+  const establishedOf = async (vip: DataPlaneVip): Promise<number> => {
+    if (vip.mode !== 'reverse-proxy') return countConnections(execute, vip);
+    const rows = [...(await haproxy.figures()).values()].flat();
+    return rows.filter((row) => row.vip === vip.vip).reduce((sum, row) => sum + row.established, 0);
+  };
+
+  const sampleTraffic = async (): Promise<TrafficSample[]> => {
+    const proxied = [...(await haproxy.figures())].flatMap(([pid, rows]) =>
+      config.vips.map((vip) => sumOfRows(`haproxy ${pid}`, vip.vip, rows)),
+    );
+    if (!needsForwarding(config) || problems.forwarding !== undefined) return proxied;
+    const counters = await readCounters(execute, FORWARD_TABLE);
+    const forwarded = config.vips
+      .filter((vip) => vip.mode !== 'reverse-proxy')
+      .map(({ vip }) => ({
+        source: 'kernel',
+        vip,
+        connections: counters.get(counterName(vip, 'new'))?.packets ?? 0,
+        bytesIn: counters.get(counterName(vip, 'in'))?.bytes ?? 0,
+        bytesOut: counters.get(counterName(vip, 'out'))?.bytes ?? 0,
+      }));
+    return [...proxied, ...forwarded];
+  };
+
+  return {
+    secondChance,
+    close: () => secondChance.close(),
+    apply: (wanted) =>
+      oneByOne(async () => {
+        config = wanted ?? config;
+        return applyAll(config);
+      }),
+    remove: (graceMs = 0) =>
+      oneByOne(async () => {
+        await haproxy.stop(graceMs);
+        config = { nva: config.nva, address: config.address, vips: [] };
+        await applyAll(config);
+      }),
+    status: async () => {
+      totals = takeSamples(totals, await sampleTraffic());
+      const vips = await Promise.all(
+        config.vips.map(async (vip) => ({
+          vip: vip.vip,
+          established: await establishedOf(vip),
+          ...totalOf(totals, vip.vip),
+        })),
+      );
+      return { vips, problems, secondChance: await secondChance.status() };
+    },
+    drain: async (name, signal) => {
+      const vip = config.vips.find((candidate) => candidate.vip === name);
+      if (vip === undefined) return { type: 'drained' };
+      const deadline = performance.now() + vip.drainSeconds * 1000;
+      for (;;) {
+        const established = await establishedOf(vip);
+        if (established === 0) return { type: 'drained' };
+        if (performance.now() >= deadline || signal?.aborted === true) return { type: 'expired', established };
+        await sleep(DRAIN_LOOK_MS);
+      }
+    },
+  };
+}
+
+function sumOfRows(
+  source: string,
+  vip: string,
+  rows: readonly { vip: string; total: number; bytesIn: number; bytesOut: number }[],
+): TrafficSample {
+  const sum = rows
+    .filter((row) => row.vip === vip)
+    .reduce((total, row) => addTraffic(total, { ...row, connections: row.total }), NO_TRAFFIC);
+  return { source, vip, ...sum };
+}
+
+const settingsOf = (config: DataPlaneConfig): Settings => ({
+  ...(needsForwarding(config) ? FORWARDING : {}),
+  ...(config.tunnel === undefined ? {} : STRICT_TRACKING),
+});
