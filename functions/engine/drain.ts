@@ -12,16 +12,21 @@ const refuse = (code: string, detail: string): Outcome => ({ outcome: 'refused',
 
 /** Sends a region to last resort, if another member is there to answer. */
 export function drainRegion(vr: VipRound, region: string, cause: Cause): Outcome {
+  const stop = refuseDrain(vr, region, cause);
+  if (stop !== undefined) return stop;
+  changeRow(vr, region, { role: 'drained', rung: lastResortOf(vr.round.config, vr.vip) }, cause);
+  return done;
+}
+
+/** Why this region may not be drained whoever asks, or undefined when it may. */
+export function refuseDrain(vr: VipRound, region: string, cause: Cause): Outcome | undefined {
   const stop = whyNothingChanges(vr);
   if (stop !== undefined) return stop;
   const others = Object.keys(vr.policy.regions).filter((other) => other !== region && isMember(vr, other));
-  if (!others.some((other) => isServing(vr, other))) {
-    const detail = `no other region is known to answer for ${vr.vip.name}`;
-    vr.round.blocked.push(blockedDrain(vr, region, 'drain', detail, cause.intent));
-    return refuse('last-announcer', detail);
-  }
-  changeRow(vr, region, { role: 'drained', rung: lastResortOf(vr.round.config, vr.vip) }, cause);
-  return done;
+  if (others.some((other) => isServing(vr, other))) return undefined;
+  const detail = `no other region is known to answer for ${vr.vip.name}`;
+  vr.round.blocked.push(blockedDrain(vr, region, 'drain', detail, cause.intent));
+  return refuse('last-announcer', detail);
 }
 
 /** Brings a drained region back on a rung that takes nothing from the acting one. */

@@ -1,5 +1,5 @@
 // People's and runbooks' wishes: they go through the same moves and safety guards as automation, and always get an answer.
-import { drainRegion, undrainRegion } from './drain.ts';
+import { drainRegion, refuseDrain, undrainRegion } from './drain.ts';
 import { UNFORCEABLE } from './guards.ts';
 import { candidates, isMember, type Move, tryMove } from './moves.ts';
 import { recentreNow } from './recentre.ts';
@@ -169,6 +169,10 @@ function drain(vr: VipRound, intent: Intent): Outcome {
   const row = vr.policy.regions[region];
   if (row === undefined) return say('refused', 'no-such-region', `${region} does not carry ${vr.vip.name}`);
   if (!isMember(vr, region)) return say('already-so');
+  const cause = causeOfIntent(intent, 'drain');
+  // Asked first: nobody is moved for a drain that is then refused.
+  const refusal = refuseDrain(vr, region, cause);
+  if (refusal !== undefined) return refusal;
   if (vr.vip.mode === 'primary-backup' && region === vr.policy.acting) {
     const target = candidates(vr)[0];
     if (target === undefined) return say('refused', 'last-announcer', `${region} is the only region`);
@@ -176,5 +180,5 @@ function drain(vr: VipRound, intent: Intent): Outcome {
     if (!tryMove(vr, intendedMove(vr, intent, target, 'move'))) return answerStops(vr, before);
     finishMove(vr, intent, target);
   }
-  return drainRegion(vr, region, causeOfIntent(intent, 'drain'));
+  return drainRegion(vr, region, cause);
 }

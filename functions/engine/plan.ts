@@ -93,6 +93,10 @@ function leaveBrownOut(vr: VipRound): VipReason {
 
 function keepUnknown(vr: VipRound): VipReason {
   const { acting } = vr.policy;
+  const { ignoreUntilMs } = rowOf(vr, acting);
+  if (ignoreUntilMs !== undefined) {
+    return because(vr, 'intent', `${acting} acts by force; what its own probes say counts for nothing until then`);
+  }
   const detail = `nothing certain is known of ${acting}; unknown is not unhealthy`;
   const alertMs = verdictOf(vr, acting).sinceMs + vr.round.config.guards.graceSeconds * 1000;
   if (vr.round.nowMs >= alertMs) {

@@ -1,6 +1,13 @@
 // Builds what the decision engine is told, in a few words: a deployment, and what its agents last reported.
 
-import type { EngineConfig, LearnedEvidence, NvaEvidence, Policy, Snapshot } from '../../functions/engine/types.ts';
+import type {
+  EngineConfig,
+  Intent,
+  LearnedEvidence,
+  NvaEvidence,
+  Policy,
+  Snapshot,
+} from '../../functions/engine/types.ts';
 import type { ObserverReport, Report, ReportVip } from '../../shared/report.ts';
 import { ladderOf } from '../../shared/topology.ts';
 import { type Topology, topologySchema } from '../../shared/topology-schema.ts';
@@ -174,6 +181,21 @@ export function allWell(
   return emptySnapshot({ nvas, learned, ...overrides });
 }
 
+/** A person's wish with a sensible rest; by default to move `orders` now. */
+export const intentOf = (overrides: Partial<Intent>): Intent => ({
+  id: 'i-1',
+  type: 'failover',
+  vip: 'orders',
+  actor: 'ops',
+  actorType: 'human',
+  reason: 'CHG0042',
+  force: [],
+  createdAtMs: START_MS,
+  deadlineMs: START_MS + 120_000,
+  operation: 'op-1',
+  ...overrides,
+});
+
 /** The same evidence with one agent's vip row or report changed. */
 export function amend(snapshot: Snapshot, nva: string, change: (report: Report) => Report): Snapshot {
   const evidence = snapshot.nvas[nva];
@@ -208,28 +230,35 @@ export function silent(snapshot: Snapshot, nva: string, nowMs: number, ageMs: nu
   };
 }
 
-/** An observer that is answered by `region`, or by nobody. */
-export function observing(snapshot: Snapshot, name: string, region: string | null, receivedAtMs: number): Snapshot {
-  const report: ObserverReport = {
+/** An observer's report: which region answered each vip throughout its last period, or null for nobody. */
+export function observerReportOf(
+  name: string,
+  answers: readonly { readonly vip: string; readonly region: string | null }[],
+  atMs: number,
+): ObserverReport {
+  return {
     v: 1,
     observer: name,
     group: 'default',
     bootId: 'boot',
     seq: 0,
-    atMs: receivedAtMs,
+    atMs,
     transition: false,
-    vips: [
-      {
-        vip: 'orders',
-        answeredBy: region,
-        sinceMs: region === null ? null : receivedAtMs - 60_000,
-        requests: 10,
-        failures: region === null ? 10 : 0,
-        connectMs: 1,
-        firstByteMs: 2,
-        outageMs: 0,
-      },
-    ],
+    vips: answers.map(({ vip, region }) => ({
+      vip,
+      answeredBy: region,
+      sinceMs: region === null ? null : atMs - 60_000,
+      requests: 10,
+      failures: region === null ? 10 : 0,
+      connectMs: 1,
+      firstByteMs: 2,
+      outageMs: 0,
+    })),
   };
+}
+
+/** An observer that was answered by `region`, or by nobody. */
+export function observing(snapshot: Snapshot, name: string, region: string | null, receivedAtMs: number): Snapshot {
+  const report = observerReportOf(name, [{ vip: 'orders', region }], receivedAtMs);
   return { ...snapshot, observers: { ...snapshot.observers, [name]: { receivedAtMs, report } } };
 }
