@@ -35,7 +35,9 @@ export interface HttpServerOptions {
 class BodyTooLarge extends Error {}
 
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const server = createServer((message, response) => void serve(options, message, response));
+  const server = createServer((message, response) => {
+    void serve(options, message, response, () => server.listening);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.address, () => {
@@ -49,7 +51,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return { port, origin: `http://${host}:${port}`, stop: (withinMs) => stop(server, withinMs) };
 }
 
-async function serve(options: HttpServerOptions, message: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  options: HttpServerOptions,
+  message: IncomingMessage,
+  response: ServerResponse,
+  isOpen: () => boolean,
+): Promise<void> {
   let answer: ServedResponse;
   try {
     const url = URL.parse(`http://${message.headers.host ?? 'localhost'}${message.url ?? '/'}`);
@@ -63,6 +70,8 @@ async function serve(options: HttpServerOptions, message: IncomingMessage, respo
     answer = { status: error instanceof BodyTooLarge ? 413 : 500, headers: { connection: 'close' } };
   }
   try {
+    // Once the server is stopping a connection kept alive would only hold it up.
+    if (!isOpen()) response.setHeader('connection', 'close');
     response.writeHead(answer.status, answer.headers as Record<string, string | string[]> | undefined);
     response.end(answer.body);
   } catch (error) {
