@@ -54,6 +54,7 @@ const unprovenTarget: Check = (vr, move) => {
   const row = rowOf(vr, move.target);
   if (row.unprovenSinceMs !== undefined) return { detail: `the last proof of ${move.target} failed` };
   const sessions = sessionsOf(vr, move.target);
+  if (sessions === undefined) return undefined;
   if (sessions.up === 0) return { detail: `${move.target} has no Route Server session` };
   if (move.isNecessary) return undefined;
   if (sessions.up < sessions.of)
@@ -198,15 +199,15 @@ export function healthySinceMs(vr: VipRound, region: string): number {
   return Math.max(fused.sinceMs, seen?.verdict === 'healthy' ? seen.sinceMs : vr.round.nowMs);
 }
 
-/** Sessions of the region's best connected NVA. */
-export function sessionsOf(vr: VipRound, region: string): { readonly up: number; readonly of: number } {
-  const of = vr.round.regions.get(region)?.routeServer.peers.length ?? 0;
-  let up = 0;
-  for (const nva of vr.round.regions.get(region)?.nvas ?? []) {
-    const view = vr.round.nvas.get(nva.name);
-    if (view?.isFresh === true) up = Math.max(up, view.sessionsUp);
-  }
-  return { up, of };
+/** Sessions of the region's best connected NVA, or undefined when no fresh report tells (stale-target says so). */
+function sessionsOf(vr: VipRound, region: string): { readonly up: number; readonly of: number } | undefined {
+  const known = vr.round.regions.get(region);
+  const fresh = (known?.nvas ?? []).flatMap(({ name }) => {
+    const view = vr.round.nvas.get(name);
+    return view?.isFresh === true ? [view.sessionsUp] : [];
+  });
+  if (known === undefined || fresh.length === 0) return undefined;
+  return { up: Math.max(...fresh), of: known.routeServer.peers.length };
 }
 
 /** When the region's wire last changed: by order, or by its agents' own reflex. */
