@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { ClientArguments } from './client.ts';
 import type { LabContext } from './context.ts';
+import { identityEndpoint, type LabFiles } from './lab-files.ts';
 import { isServedBy, type Sample } from './outage.ts';
 import { REGION_HEADER, VIP } from './plan.ts';
 import { until } from './poll.ts';
@@ -15,12 +16,6 @@ export const CLIENT_PERIOD_MS = 10;
 const SAMPLES_MAX = 60_000;
 /** This many answers in a row, half a second of them, mean that a region serves. */
 const SERVED_COUNT = 50;
-
-/** What the client needs to report as an observer. */
-export interface ObserverFiles {
-  readonly topology: string;
-  readonly identityEndpoint: string;
-}
 
 export interface ClientFeed {
   readonly process: LabProcess;
@@ -38,7 +33,7 @@ export interface ClientFeed {
 /** Epoch ms with fractions, on the clock that all processes of the machine share. */
 export const nowMs = (): number => performance.timeOrigin + performance.now();
 
-export async function startClient({ plan, processes }: LabContext, files: ObserverFiles): Promise<ClientFeed> {
+export async function startClient({ plan, processes }: LabContext, files: LabFiles): Promise<ClientFeed> {
   const options: ClientArguments = {
     vip: VIP.name,
     url: `http://${VIP.address}/`,
@@ -46,7 +41,7 @@ export async function startClient({ plan, processes }: LabContext, files: Observ
     periodMs: CLIENT_PERIOD_MS,
     observer: OBSERVER,
     topology: files.topology,
-    identity: files.identityEndpoint,
+    identity: identityEndpoint(OBSERVER),
   };
   const process = processes.start({
     name: 'client',

@@ -12,25 +12,25 @@ import { CONTROL_ADDRESS, VIP } from './plan.ts';
 import { until } from './poll.ts';
 import { type LabProcess, nodeArgv } from './processes.ts';
 import { untilReady } from './region.ts';
-import { AUDIENCE, SEAT } from './topology.ts';
+import { AUDIENCE, OBSERVER, SEAT } from './topology.ts';
 
 const REPOSITORY = join(import.meta.dirname, '../../..');
 const START_MS = 60_000;
 const CALL_MS = 35_000;
-const ISSUER = `https://127.0.0.1:${PORTS.azure}/lab/v2.0`;
 const FUNCTIONS = `http://${CONTROL_ADDRESS}:${PORTS.functions}`;
 const AZURITE_SERVICES = 3;
 
 /** Starts all of it and resolves when the seat answers. */
 export async function startControlPlane(lab: LabContext, fabric: Fabric, files: LabFiles): Promise<ControlPlane> {
-  const [endpoints] = await Promise.all([startEndpoints(lab, fabric, files), startAzurite(lab)]);
-  let seat = await startSeat(lab, files);
+  const [{ endpoints, environment }] = await Promise.all([startEndpoints(lab, fabric, files), startAzurite(lab)]);
+  const start = () => startSeat(lab, seatEnvironment(files, environment));
+  let seat = await start();
   const ask = callThrough(endpoints);
   return {
     isRunning: () => seat.isRunning(),
     kill: () => seat.kill(),
     start: async () => {
-      if (!seat.isRunning()) seat = await startSeat(lab, files);
+      if (!seat.isRunning()) seat = await start();
     },
     status: async () => statusSchema.parse(await ask('GET', '/api/status')),
     failover: async (to, reason) => {
@@ -58,16 +58,26 @@ async function startAzurite({ plan, folder, processes }: LabContext): Promise<vo
   await until('Azurite listens', START_MS, () => listening === AZURITE_SERVICES);
 }
 
-async function startEndpoints({ plan, processes }: LabContext, fabric: Fabric, files: LabFiles): Promise<LabProcess> {
+type SeatEnvironment = Readonly<Record<string, string>>;
+
+interface Endpoints {
+  readonly endpoints: LabProcess;
+  /** Settings that lead a seat to them. */
+  readonly environment: SeatEnvironment;
+}
+
+async function startEndpoints({ plan, processes }: LabContext, fabric: Fabric, files: LabFiles): Promise<Endpoints> {
   const socketOf = (name: string): string => fabric.sockets[name] ?? '';
   const options: EndpointsArguments = {
     address: CONTROL_ADDRESS,
     tlsPort: PORTS.azure,
     identityPort: PORTS.identity,
+    authority: files.authority,
     certificate: files.endpoints.certificate,
     key: files.endpoints.key,
-    issuer: ISSUER,
     audience: AUDIENCE,
+    seat: SEAT,
+    reporters: [OBSERVER, ...plan.regions.map((region) => region.nva.name)],
     functions: FUNCTIONS,
     prefix: VIP.prefix,
     routeServers: Object.fromEntries(
@@ -86,11 +96,14 @@ async function startEndpoints({ plan, processes }: LabContext, fabric: Fabric, f
     argv: nodeArgv(join(import.meta.dirname, 'endpoints.ts'), JSON.stringify(options)),
     ipc: true,
   });
-  await untilReady(process);
-  return process;
+  const { seatEnvironment: environment } = (await untilReady(process)) as { seatEnvironment: SeatEnvironment };
+  return { endpoints: process, environment };
 }
 
-async function startSeat({ plan, folder, processes }: LabContext, files: LabFiles): Promise<LabProcess> {
+async function startSeat(
+  { plan, folder, processes }: LabContext,
+  environment: Record<string, string>,
+): Promise<LabProcess> {
   let isReady = false;
   const process = processes.start({
     name: 'seat',
@@ -101,7 +114,7 @@ async function startSeat({ plan, folder, processes }: LabContext, files: LabFile
       ...['--address', CONTROL_ADDRESS, '--port', `${PORTS.functions}`, '--task-hub', join(folder, 'task-hub.sqlite')],
       ...['--log-level', 'warning'],
     ),
-    environment: seatEnvironment(files),
+    environment,
     onLine: (line) => {
       if (line.includes('"type":"ready"')) isReady = true;
     },
@@ -114,22 +127,16 @@ async function startSeat({ plan, folder, processes }: LabContext, files: LabFile
   return process;
 }
 
-function seatEnvironment(files: LabFiles): Record<string, string> {
-  const azure = `https://127.0.0.1:${PORTS.azure}`;
+function seatEnvironment(files: LabFiles, azure: SeatEnvironment): Record<string, string> {
   return {
+    ...azure,
     ANYCAST_TOPOLOGY: files.topology,
     ANYCAST_SEAT: SEAT,
     ANYCAST_ORDER_KEY: JSON.stringify(files.orderKey),
     ANYCAST_AGENT_CA: files.authority,
     // Azurite's own account on its usual ports, which this namespace has for itself.
     ANYCAST_STORAGE: 'UseDevelopmentStorage=true',
-    ENTRA_ISSUER: ISSUER,
-    ENTRA_JWKS_URI: `${azure}/keys`,
-    ARM_ENDPOINT: azure,
-    LOGS_ENDPOINT: azure,
-    LOGS_RULE_ID: 'dcr-lab',
-    IDENTITY_ENDPOINT: `http://${CONTROL_ADDRESS}:${PORTS.identity}/msi/token`,
-    IDENTITY_HEADER: 'lab',
+    // The SDKs of the seat trust the lab's endpoints by it.
     NODE_EXTRA_CA_CERTS: files.authority,
   };
 }

@@ -1,108 +1,74 @@
-// Stands for Azure around the control plane, in its namespace: tokens and their keys, managed identity, ARM's route tables
-// read from BIRD, Logs Ingestion. Also asks the control plane's HTTP API for the lab, with an operator's token.
+// Azure around the control plane, in its namespace: identities, tokens, Logs Ingestion, and ARM's route tables read from
+// BIRD. Also asks the control plane's HTTP API for the lab, with an operator's token.
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { armPlace, circuitTable, learnedRoutes } from './arm-tables.ts';
+import type { ArmCircuitRoute, ArmLearnedRoute } from '../azure/arm.ts';
+import { startAzure } from '../azure/azure.ts';
+import type { LabPrincipal } from '../azure/entra.ts';
 import { readBirdRoutes } from './bird.ts';
+import type { BirdRoute } from './bird-routes.ts';
 
 export interface EndpointsArguments {
   readonly address: string;
   readonly tlsPort: number;
   readonly identityPort: number;
+  /** PEM files: the authority that the SDKs trust, and a certificate of it for the address. */
+  readonly authority: string;
   readonly certificate: string;
   readonly key: string;
-  readonly issuer: string;
   readonly audience: string;
+  readonly seat: string;
+  /** Who may report: NVAs and observers. */
+  readonly reporters: readonly string[];
   /** Base URL of the control plane. */
   readonly functions: string;
   readonly prefix: string;
-  /** By resource name in lower case (`rs-we`, `erc-we`): whom to ask. */
+  /** By resource name: whom to ask. */
   readonly routeServers: Readonly<Record<string, readonly { readonly address: string; readonly socket: string }[]>>;
   readonly circuits: Readonly<Record<string, { readonly socket: string }>>;
 }
 
-const KEY_ID = 'lab';
-const TOKEN_SECONDS = 3600;
+const OPERATOR = 'operator@lab.example';
 const CALL_MS = 30_000;
-const RESULTS_MAX = 100;
 
 const options = JSON.parse(process.argv[2] ?? '{}') as EndpointsArguments;
-const { publicKey, privateKey } = await generateKeyPair('RS256');
-const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: KEY_ID, alg: 'RS256', use: 'sig' }] };
-/** Finished long-running operations, by number. */
-const results = new Map<string, unknown>();
-let operations = 0;
 
-const signToken = (audience: string, claims: Record<string, unknown>): Promise<string> =>
-  new SignJWT(claims)
-    .setProtectedHeader({ alg: 'RS256', kid: KEY_ID })
-    .setIssuer(options.issuer)
-    .setAudience(audience)
-    .setIssuedAt()
-    .setExpirationTime(`${TOKEN_SECONDS}s`)
-    .sign(privateKey);
+const principals: readonly LabPrincipal[] = [
+  { name: OPERATOR, roles: ['Failover.Read', 'Failover.Operate'], isPerson: true },
+  { name: options.seat, roles: [] },
+  ...options.reporters.map((name): LabPrincipal => ({ name, roles: ['Agent.Report'] })),
+];
 
-const answer = (response: ServerResponse, status: number, body?: unknown, headers: Record<string, string> = {}) => {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  response.end(body === undefined ? undefined : JSON.stringify(body));
-};
-
-/** Managed identity as the metadata service and App Service offer it: whoever can reach it gets its token. */
-async function answerIdentity(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://lab');
-  const resource = url.searchParams.get('resource') ?? '';
-  const claims = {
-    oid: 'lab-identity',
-    sub: 'lab-identity',
-    appid: 'lab-identity',
-    idtyp: 'app',
-    roles: ['Agent.Report'],
-  };
-  answer(response, 200, {
-    access_token: await signToken(resource, claims),
-    token_type: 'Bearer',
-    resource,
-    expires_in: String(TOKEN_SECONDS),
-    expires_on: String(Math.floor(Date.now() / 1000) + TOKEN_SECONDS),
-  });
+async function learned(routeServer: string): Promise<readonly ArmLearnedRoute[] | undefined> {
+  const instances = options.routeServers[routeServer];
+  if (instances === undefined) return undefined;
+  const held = instances.map(async ({ address, socket }) =>
+    (await readBirdRoutes(socket, options.prefix)).map((route) => ({ ...rowOf(route), instance: address })),
+  );
+  return (await Promise.all(held)).flat();
 }
 
-async function answerAzure(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', 'https://lab');
-  request.resume();
-  if (url.pathname === '/keys') return answer(response, 200, jwks);
-  if (url.pathname.startsWith('/dataCollectionRules/')) return answer(response, 204);
-  const result = /^\/operations\/(\d+)$/.exec(url.pathname)?.[1];
-  if (result !== undefined) return answer(response, results.has(result) ? 200 : 404, results.get(result));
-  const body = await routesOf(url.pathname);
-  if (body === undefined) return answer(response, 404, { error: { code: 'ResourceNotFound', message: url.pathname } });
-  operations += 1;
-  results.set(String(operations), body);
-  results.delete(String(operations - RESULTS_MAX));
-  const location = `https://${request.headers.host}/operations/${operations}`;
-  answer(response, 202, undefined, { location, 'retry-after': '0' });
+/** The edge before it strips private numbers: the best of what it heard from both instances. */
+async function circuit(name: string): Promise<readonly ArmCircuitRoute[] | undefined> {
+  const edge = options.circuits[name];
+  if (edge === undefined) return undefined;
+  return (await readBirdRoutes(edge.socket, options.prefix)).filter((route) => route.isBest).map(rowOf);
 }
 
-async function routesOf(path: string): Promise<unknown> {
-  const place = armPlace(path);
-  if (place?.type === 'learned-routes') {
-    const instances = options.routeServers[place.name] ?? [];
-    const held = await Promise.all(instances.map((instance) => readBirdRoutes(instance.socket, options.prefix)));
-    return learnedRoutes(instances.map((instance, i) => ({ address: instance.address, routes: held[i] ?? [] })));
-  }
-  const circuit = place === undefined ? undefined : options.circuits[place.name];
-  return circuit === undefined ? undefined : circuitTable(await readBirdRoutes(circuit.socket, options.prefix));
-}
+const rowOf = ({ prefix, nextHop, asPath }: BirdRoute): ArmCircuitRoute => ({ prefix, nextHop, asPath });
 
-const orFail =
-  (handler: (request: IncomingMessage, response: ServerResponse) => Promise<void>) =>
-  (request: IncomingMessage, response: ServerResponse): void => {
-    handler(request, response).catch((error: unknown) => {
-      answer(response, 500, { error: { code: 'LabError', message: String(error) } });
-    });
-  };
+const pem = (file: string): string => readFileSync(file, 'utf8');
+const azure = await startAzure({
+  address: options.address,
+  tlsPort: options.tlsPort,
+  identityPort: options.identityPort,
+  authority: {
+    ca: pem(options.authority),
+    issue: async () => ({ cert: pem(options.certificate), key: pem(options.key) }),
+  },
+  principals,
+  learned,
+  circuit,
+});
 
 /** A call of the lab's to the control plane, answered to the lab with the same id. */
 interface Call {
@@ -114,23 +80,17 @@ interface Call {
 
 async function call({ id, method, path, body }: Call): Promise<void> {
   try {
-    const claims = {
-      oid: 'lab-operator',
-      preferred_username: 'operator@lab.example',
-      scp: 'user_impersonation',
-      roles: ['Failover.Read', 'Failover.Operate'],
-    };
+    const token = await azure.token(OPERATOR, { audience: options.audience });
     const response = await fetch(`${options.functions}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${await signToken(options.audience, claims)}`,
+        authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(CALL_MS),
     });
-    const text = await response.text();
-    process.send?.({ type: 'answer', id, status: response.status, text });
+    process.send?.({ type: 'answer', id, status: response.status, text: await response.text() });
   } catch (error) {
     process.send?.({ type: 'answer', id, status: 0, text: String(error) });
   }
@@ -140,14 +100,4 @@ process.on('message', (message) => {
   if ((message as { type?: unknown }).type === 'call') void call(message as Call);
 });
 process.once('disconnect', () => process.exit(0));
-
-const tls = createTlsServer(
-  { cert: readFileSync(options.certificate), key: readFileSync(options.key) },
-  orFail(answerAzure),
-);
-const identity = createServer(orFail(answerIdentity));
-await Promise.all([
-  new Promise<void>((resolve) => tls.listen(options.tlsPort, '127.0.0.1', resolve)),
-  new Promise<void>((resolve) => identity.listen(options.identityPort, options.address, resolve)),
-]);
-process.send?.({ type: 'ready' });
+process.send?.({ type: 'ready', seatEnvironment: azure.environmentOf(options.seat) });

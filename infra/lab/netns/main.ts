@@ -96,4 +96,9 @@ async function startInterruptible(options: { holdSeconds: number; keep: boolean 
   });
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = EXIT.failed;
+}

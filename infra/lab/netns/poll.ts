@@ -7,7 +7,7 @@ export const delay = (ms: number): Promise<void> => new Promise((resolve) => set
 
 /**
  * Asks until the answer is neither undefined nor false, and returns it. Throws OperatingError `deadline` with `what`
- * once the time is over; a check that throws counts as "not yet", and its error is the cause.
+ * once the time is over. A check that throws counts as "not yet", unless its error says that trying again is useless.
  */
 export async function until<T>(
   what: string,
@@ -23,6 +23,7 @@ export async function until<T>(
       if (answer !== undefined && answer !== false) return answer;
       cause = undefined;
     } catch (error) {
+      if (error instanceof OperatingError && !error.retryable) throw error;
       cause = error;
     }
     await delay(intervalMs);

@@ -2,8 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { OperatingError } from '../../../shared/errors.ts';
 import type { LabContext } from './context.ts';
 import { haproxyConfig } from './haproxy-config.ts';
+import { identityEndpoint, type LabFiles } from './lab-files.ts';
 import { setCables } from './namespaces.ts';
 import { AGENT_PORT, APP_PORT, type RegionPlan } from './plan.ts';
 import { until } from './poll.ts';
@@ -11,14 +13,6 @@ import { type LabProcess, nodeArgv } from './processes.ts';
 
 const SCRIPT_MS = 10_000;
 const REPOSITORY = join(import.meta.dirname, '../../..');
-
-/** Files the agents need, already written. */
-export interface AgentFiles {
-  readonly topology: string;
-  readonly certificate: string;
-  readonly key: string;
-  readonly identityEndpoint: string;
-}
 
 export interface RunningRegion {
   readonly plan: RegionPlan;
@@ -41,7 +35,7 @@ export interface RunningRegion {
 }
 
 /** Starts application, HAProxy and agent of a region. */
-export async function startRegion(lab: LabContext, plan: RegionPlan, files: AgentFiles): Promise<RunningRegion> {
+export async function startRegion(lab: LabContext, plan: RegionPlan, files: LabFiles): Promise<RunningRegion> {
   await writeFile(join(lab.folder, `${plan.short}-haproxy.cfg`), haproxyConfig(plan));
   await writeAgentFile(lab, plan, files);
   let app = await startApp(lab, plan);
@@ -103,13 +97,16 @@ async function startApp(lab: LabContext, plan: RegionPlan): Promise<LabProcess> 
   return process;
 }
 
-/** Resolves when a script of ours has said that it is ready. */
-export async function untilReady(process: LabProcess): Promise<void> {
-  let isReady = false;
+/** Resolves with what a script of ours said when it was ready. */
+export async function untilReady(process: LabProcess): Promise<object> {
+  let ready: object | undefined;
   process.onMessage((message) => {
-    if ((message as { type?: unknown }).type === 'ready') isReady = true;
+    if ((message as { type?: unknown }).type === 'ready') ready = message as object;
   });
-  await until(`${process.name} is ready`, SCRIPT_MS, () => isReady);
+  return await until(`${process.name} is ready`, SCRIPT_MS, () => {
+    if (process.isRunning()) return ready;
+    throw new OperatingError('ended', `${process.name} ended at start; see ${process.name}.log`, { retryable: false });
+  });
 }
 
 function startNva({ folder, processes }: LabContext, plan: RegionPlan): LabProcess[] {
@@ -124,18 +121,18 @@ function startNva({ folder, processes }: LabContext, plan: RegionPlan): LabProce
 }
 
 /** agent.yaml of the region's NVA. */
-export const agentFile = (folder: string, plan: RegionPlan, files: AgentFiles): object => ({
+export const agentFile = (folder: string, plan: RegionPlan, files: LabFiles): object => ({
   nva: plan.nva.name,
   topology: files.topology,
   stateDirectory: join(folder, `${plan.short}-state`),
   listen: `${plan.nva.management}:${AGENT_PORT}`,
-  tls: { cert: files.certificate, key: files.key },
+  tls: { cert: files.agents.certificate, key: files.agents.key },
   bgp: { localAddress: plan.nva.address },
-  identity: { endpoint: files.identityEndpoint },
+  identity: { endpoint: identityEndpoint(plan.nva.name) },
   log: { level: 'info' },
 });
 
-async function writeAgentFile({ folder }: LabContext, plan: RegionPlan, files: AgentFiles): Promise<void> {
+async function writeAgentFile({ folder }: LabContext, plan: RegionPlan, files: LabFiles): Promise<void> {
   await mkdir(join(folder, `${plan.short}-state`), { recursive: true, mode: 0o700 });
   await writeFile(join(folder, `${plan.short}-agent.yaml`), stringify(agentFile(folder, plan, files)));
 }

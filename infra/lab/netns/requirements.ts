@@ -7,7 +7,6 @@ const PROGRAMS: readonly { readonly program: string; readonly debianPackage: str
   { program: 'nsenter', debianPackage: 'util-linux' },
   { program: 'setpriv', debianPackage: 'util-linux' },
   { program: 'sysctl', debianPackage: 'procps' },
-  { program: 'openssl', debianPackage: 'openssl' },
   { program: 'bird', debianPackage: 'bird2' },
   { program: 'birdc', debianPackage: 'bird2' },
   { program: 'haproxy', debianPackage: 'haproxy' },

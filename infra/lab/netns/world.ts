@@ -88,10 +88,10 @@ async function build(context: LabContext, options: WorldOptions, stop: () => Pro
   const fabric = await startFabric(context);
   const routeWatch = startRouteWatch(context, nowMs);
   const controlStarts = startControlPlane(context, fabric, files);
-  const [primary, backup] = await Promise.all(plan.regions.map((region) => startRegion(context, region, files.agents)));
+  const [primary, backup] = await Promise.all(plan.regions.map((region) => startRegion(context, region, files)));
   if (primary === undefined || backup === undefined) throw new RangeError('the lab has two regions');
   const control = await controlStarts;
-  const client = await startClient(context, files.agents);
+  const client = await startClient(context, files);
   const world: World = {
     context,
     fabric,

@@ -1,6 +1,5 @@
-// What the observer reports, folded from samples; the route tables as ARM tells them; when a policy is steady.
+// What the observer reports, folded from samples, and what the lab shows.
 import { describe, expect, test } from '@jest/globals';
-import { armPlace, circuitTable, learnedRoutes } from '../../../../infra/lab/netns/arm-tables.ts';
 import { NOTHING_OBSERVED, observe, takePeriod } from '../../../../infra/lab/netns/observation.ts';
 import type { Sample } from '../../../../infra/lab/netns/outage.ts';
 import { formatPath, renderView } from '../../../../infra/lab/netns/view.ts';
@@ -27,31 +26,6 @@ describe('the observation', () => {
     expect(next).toMatchObject({ requests: 0, failures: 0, outageMs: 0, answeredBy: null });
     const report = { v: 1, observer: 'hq', group: 'default', bootId: 'b', seq: 0, atMs: 1, transition: false };
     expect(observerReportSchema.safeParse({ ...report, vips: [period] }).success).toBe(true);
-  });
-});
-
-describe('ARM tables', () => {
-  const route = { prefix: '192.0.2.10/32', nextHop: '10.1.1.4', protocol: 'nva', isBest: true, asPath: [65001, 64500] };
-  test('are found by the resource of the path, in any case of letters', () => {
-    const hub = '/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualHubs/RS-we';
-    expect(armPlace(`${hub}/bgpConnections/we-nva-1/learnedRoutes`)).toEqual({ type: 'learned-routes', name: 'rs-we' });
-    const circuit = '/x/expressRouteCircuits/erc-we/peerings/AzurePrivatePeering/routeTables/primary';
-    expect(armPlace(circuit)).toEqual({ type: 'circuit-table', name: 'erc-we' });
-    expect(armPlace(`${hub}/bgpConnections`)).toBeUndefined();
-  });
-  test('of Route Server hold one list per instance, an empty one too', () => {
-    const table = learnedRoutes([
-      { address: '10.1.0.4', routes: [route] },
-      { address: '10.1.0.5', routes: [] },
-    ]);
-    expect(table).toMatchObject({
-      RouteServiceRole_IN_0: [{ localAddress: '10.1.0.4', network: '192.0.2.10/32', asPath: '65001-64500' }],
-      RouteServiceRole_IN_1: [],
-    });
-  });
-  test('of a circuit hold the best route', () => {
-    expect(circuitTable([{ ...route, isBest: false }, route])).toMatchObject({ value: [{ path: '65001 64500' }] });
-    expect(circuitTable([{ ...route, isBest: false }, route]).value).toHaveLength(1);
   });
 });
 
