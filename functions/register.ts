@@ -38,7 +38,8 @@ export function registerControlPlane(plane: Plane): void {
     },
   });
   for (const route of createRoutes()) {
-    df.app.client.http(route.name, {
+    // Function names are shared with the orchestrations, and `operation` is both.
+    df.app.client.http(`http-${route.name}`, {
       route: route.path,
       methods: [...route.methods] as HttpMethod[],
       // The token is verified in code, whatever stands in front.
