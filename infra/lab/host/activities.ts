@@ -4,8 +4,8 @@ import type { ActivityRow } from './task-hub-schema.ts';
 import { type EventBody, EventType, type RpcTypedData, returnedValue } from './wire.ts';
 
 /**
- * Runs the activity of that sequence number. Its row goes in the transaction that delivers the completion, so a crash in
- * between runs it again. Rejects only when the host itself failed.
+ * Runs the activity of that sequence number. Its row goes in the transaction that delivers the completion, so a crash
+ * in between runs it again. Rejects only when the host itself failed.
  */
 export async function runActivity(engine: DurableEngine, seq: number): Promise<void> {
   const { hub } = engine;

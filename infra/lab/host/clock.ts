@@ -31,8 +31,8 @@ export function createRealClock(): Clock {
 
 export interface VirtualClock extends Clock {
   /**
-   * Moves the time on, from callback to callback in order. settle is awaited before the first and after each callback, so
-   * that all work a moment causes is done in that moment.
+   * Moves the time on, from callback to callback in order. settle is awaited before the first and after each
+   * callback, so that all work a moment causes is done in that moment.
    */
   advance(byMs: number, settle: () => Promise<void>): Promise<void>;
 }

@@ -14,8 +14,8 @@ export interface DurableEngine {
 }
 
 /**
- * How often a turn, an activity or an entity batch may be begun without ever being committed (the process died, or the host
- * failed) before it counts as poison: it is then failed and reported, and the others go on.
+ * How often a turn, an activity or an entity batch may be begun without ever being committed (the process died, or
+ * the host failed) before it counts as poison: it is then failed and reported, and the others go on.
  */
 export const ATTEMPTS_MAX = 5;
 

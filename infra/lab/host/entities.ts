@@ -27,8 +27,8 @@ export interface BatchPlan {
 }
 
 /**
- * Decides what of the inbox may run: while the entity is locked, the lock holder's messages only. A release lets the first of those
- * that waited go on. A lock request whose owner has ended meanwhile (isAlive says no) is dropped.
+ * Decides what of the inbox may run: while the entity is locked, the lock holder's messages only. A release lets the
+ * first of those that waited go on. A lock request whose owner has ended meanwhile (isAlive says no) is dropped.
  */
 export function planBatch(
   lockedBy: string | null,

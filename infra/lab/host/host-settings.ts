@@ -81,8 +81,8 @@ export function parseHostSettings(content: unknown): HostSettings {
 export const DEFAULT_SETTINGS: HostSettings = parseHostSettings({ version: '2.0' });
 
 /**
- * Whether this host may run an instance of the given version, by the rules of the extension: Strict wants the same version,
- * CurrentOrOlder the same or a lower one (dotted numbers by value, otherwise by text).
+ * Whether this host may run an instance of the given version, by the rules of the extension: Strict wants the same
+ * version, CurrentOrOlder the same or a lower one (dotted numbers by value, otherwise by text).
  */
 export function acceptsVersion(settings: HostSettings, version: string): boolean {
   switch (settings.versionMatchStrategy) {

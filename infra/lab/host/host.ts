@@ -79,11 +79,16 @@ export interface Host {
   runTimer(functionName: string): Promise<void>;
   /** Resolves when nothing runs or could run before time moves on. HTTP requests do not count. */
   settle(): Promise<void>;
-  /** Accepts nothing more, lets running work end within stopMs, closes. What is cut off is done again at the next start. */
+  /**
+   * Accepts nothing more, lets running work end within stopMs, closes. What is cut off is done again at the next
+   * start.
+   */
   stop(): Promise<void>;
 }
 
-/** Starts a host. Rejects when the application does not load, a route or schedule is wrong, or the task hub is taken. */
+/**
+ * Starts a host. Rejects when the application does not load, a route or schedule is wrong, or the task hub is taken.
+ */
 export async function startHost(options: HostOptions): Promise<Host> {
   const clock = options.clock ?? createRealClock();
   const settings = options.settings ?? DEFAULT_SETTINGS;

@@ -16,8 +16,8 @@ export interface FunctionApp {
   /** The functions that this host runs, by lower-case name. */
   readonly functions: ReadonlyMap<string, RegisteredFunction>;
   /**
-   * Runs one invocation. Inputs are given by binding type ('httpTrigger', 'durableClient', ...). Rejects with what the handler
-   * or a hook threw, or when the function is unknown or has run longer than the limit.
+   * Runs one invocation. Inputs are given by binding type ('httpTrigger', 'durableClient', ...). Rejects with what
+   * the handler or a hook threw, or when the function is unknown or has run longer than the limit.
    */
   invoke(
     functionName: string,
@@ -43,7 +43,9 @@ export function triggerOf(registered: RegisteredFunction): BindingInfo {
   return trigger;
 }
 
-/** Loads the application and calls its appStart hooks. Rejects when an entry point throws: then the whole app is down. */
+/**
+ * Loads the application and calls its appStart hooks. Rejects when an entry point throws: then the whole app is down.
+ */
 export async function startFunctionApp(options: FunctionAppOptions): Promise<FunctionApp> {
   const registry = functionsRegistry();
   registry.started = false;

@@ -50,7 +50,10 @@ export interface StartOptions {
   readonly version?: string | undefined;
 }
 
-/** Starts an instance. A running one of the same id is answered with 500, as the extension does; an ended one is overwritten. */
+/**
+ * Starts an instance. A running one of the same id is answered with 500, as the extension does; an ended one is
+ * overwritten.
+ */
 export function startInstance(
   engine: DurableEngine,
   name: string,

@@ -80,8 +80,8 @@ const SEARCH_DAYS_MAX = 366 * 8 + 2;
 const DAY_MS = 86_400_000;
 
 /**
- * The first time strictly after the given one, in epoch ms; undefined when there is none (30 February). As in NCrontab a day must
- * match both day fields.
+ * The first time strictly after the given one, in epoch ms; undefined when there is none (30 February). As in
+ * NCrontab a day must match both day fields.
  */
 export function nextOccurrenceMs(schedule: NcrontabSchedule, afterMs: number): number | undefined {
   const startMs = Math.floor(afterMs / 1000) * 1000 + 1000;

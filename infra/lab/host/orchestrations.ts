@@ -67,8 +67,8 @@ function beginTurn(engine: DurableEngine, instanceId: string): Turn | undefined 
 }
 
 /**
- * A suspended instance takes commands only, its other messages wait. A turn ends with the first suspend or resume, so that what
- * came before and after it is told apart.
+ * A suspended instance takes commands only, its other messages wait. A turn ends with the first suspend or resume, so
+ * that what came before and after it is told apart.
  */
 function takeMessages(instance: InstanceRow, due: readonly InboxRow[]): readonly InboxRow[] {
   if (instance.status === 'Suspended') {

@@ -1,4 +1,5 @@
-// Starts the actions of an orchestrator one after the other, as the Durable extension does; part of replay.ts, like it without I/O.
+// Starts the actions of an orchestrator one after the other, as the Durable extension does; part of replay.ts, like
+// it without I/O.
 import { createHash } from 'node:crypto';
 import {
   completedTask,
@@ -27,8 +28,9 @@ export const LONG_TIMER_PIECE_MS = 3 * DAY_MS;
 const RETRY_DELAY_MS_MAX = 6 * DAY_MS;
 
 /**
- * Starts the actions from the given place on, up to the first that must be waited for; goes on when that is done. Failed tasks let
- * the walk go on too: the extension swallows the exception there. Throws at an action that is not known.
+ * Starts the actions from the given place on, up to the first that must be waited for; goes on when that is done.
+ * Failed tasks let the walk go on too: the extension swallows the exception there. Throws at an action that is not
+ * known.
  */
 export function walkFrom(state: ReplayState, start: number): void {
   const { actions } = state.input;

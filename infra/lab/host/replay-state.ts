@@ -37,7 +37,9 @@ export interface Replayed {
   readonly type: 'replayed';
   /** The list was walked to its end: every action's task has completed or needs no waiting. */
   readonly walked: boolean;
-  /** Tasks without a completion. While there are any the instance goes on running, whatever the orchestrator returned. */
+  /**
+   * Tasks without a completion. While there are any the instance goes on running, whatever the orchestrator returned.
+   */
   readonly openTasks: number;
   readonly continueAsNew: { readonly input: unknown } | undefined;
   /** New work, by id. */
@@ -47,8 +49,8 @@ export interface Replayed {
 }
 
 /**
- * A tiny task whose continuations run at once, inside settle(). Promises will not do: their continuations run later, and
- * ids must be allotted while the history event that caused them is being processed.
+ * A tiny task whose continuations run at once, inside settle(). Promises will not do: their continuations run later,
+ * and ids must be allotted while the history event that caused them is being processed.
  */
 export interface SyncTask {
   done: boolean;

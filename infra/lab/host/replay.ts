@@ -1,15 +1,17 @@
-// Walks an orchestrator's action list against its history, as the Durable extension does: which work is new, what is open?
-// It must never know the database, the clock or the network: history and actions in, an outcome out.
+// Walks an orchestrator's action list against its history, as the Durable extension does: which work is new, what is
+// open? It must never know the database, the clock or the network: history and actions in, an outcome out.
 //
-// On each turn the SDK returns the WHOLE list of actions since the start of the execution. The extension walks the list in
-// order, calls the .NET API for each action and awaits it, on a replay of the same history by DurableTask.Core:
+// On each turn the SDK returns the WHOLE list of actions since the start of the execution. The extension walks the
+// list in order, calls the .NET API for each action and awaits it, on a replay of the same history by
+// DurableTask.Core:
 //
 //   actions   A0 --- await --- A1 --- await --- A2 ...      (OutOfProcOrchestrationShim.cs, ReplayOOProcOrchestration)
 //   history   Started | A0 scheduled | A0 completed | A1 scheduled | ...
 //                        confirms         settles                       (TaskOrchestrationExecutor.cs, ProcessEvent)
 //
-// Ids come from one counter, in the order of the calls. A decision that the history does not confirm is new work; a recorded
-// decision that the replay did not make, or made differently, means that the orchestrator is not deterministic.
+// Ids come from one counter, in the order of the calls. A decision that the history does not confirm is new work; a
+// recorded decision that the replay did not make, or made differently, means that the orchestrator is not
+// deterministic.
 import { walkFrom } from './replay-actions.ts';
 import { type Decision, type Replayed, type ReplayInput, type ReplayState, settle } from './replay-state.ts';
 import { EventType, type HistoryEvent } from './wire.ts';

@@ -62,8 +62,8 @@ const CONSTRAINTS: Readonly<Record<string, Constraint>> = {
 };
 
 /**
- * Parses a template such as 'orders/{id:int}/{*path}'. Throws on unknown constraints and parameters that share a segment with
- * text, which this host does not know.
+ * Parses a template such as 'orders/{id:int}/{*path}'. Throws on unknown constraints and parameters that share a
+ * segment with text, which this host does not know.
  */
 export function parseRoute<T>(template: string, methods: readonly string[], target: T): Route<T> {
   const texts = splitSegments(template.replace(/^\/+|\/+$/g, ''));
@@ -108,7 +108,9 @@ function parseConstraints(template: string, text: string): ((value: string) => b
   return constraints;
 }
 
-/** Text goes before constrained parameters, these before others, catch-alls come last (ASP.NET Core route precedence). */
+/**
+ * Text goes before constrained parameters, these before others, catch-alls come last (ASP.NET Core route precedence).
+ */
 function rank(segment: Segment | undefined): number {
   if (segment === undefined) return 0;
   if (segment.type === 'literal') return 1;

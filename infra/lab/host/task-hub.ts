@@ -34,8 +34,8 @@ const DUE_FIRST = -1;
 const DUE_NOW = 0;
 
 /**
- * Opens or makes the task hub. One process owns it: a second one is refused ('database is locked') until the first is gone.
- * WAL with synchronous NORMAL loses nothing when the process is killed (it may on power loss: this is a lab).
+ * Opens or makes the task hub. One process owns it: a second one is refused ('database is locked') until the first is
+ * gone. WAL with synchronous NORMAL loses nothing when the process is killed (it may on power loss: this is a lab).
  */
 export class TaskHub {
   readonly #db: DatabaseSync;
@@ -214,8 +214,9 @@ export class TaskHub {
   }
 
   /**
-   * Puts an event into an instance's inbox. executionId binds it to that execution (completions, timers); null is for whichever
-   * execution runs (external events, commands). Returns false when there is no such execution, or it has ended.
+   * Puts an event into an instance's inbox. executionId binds it to that execution (completions, timers); null is for
+   * whichever execution runs (external events, commands). Returns false when there is no such execution, or it has
+   * ended.
    */
   deliver(instanceId: string, executionId: string | null, event: EventBody, dueMs = DUE_NOW): boolean {
     const instance = this.instance(instanceId);

@@ -75,8 +75,8 @@ export class TimerTriggers {
   }
 
   /**
-   * Runs the function once and arms the next run. The next time is reckoned from the start of this run: one that was missed
-   * because the run took long follows at once, more than one are not made up for (TimerListener.cs).
+   * Runs the function once and arms the next run. The next time is reckoned from the start of this run: one that was
+   * missed because the run took long follows at once, more than one are not made up for (TimerListener.cs).
    */
   async #run(timer: Timer, isPastDue: boolean, lastMs: number): Promise<void> {
     const { clock, log, saveStatus } = this.#options;

@@ -160,8 +160,8 @@ function startChild(
 }
 
 /**
- * Events that the ended execution had taken and not used are dropped with its history, as the extension does; those that came
- * since the turn began are still in the inbox and go to the new execution.
+ * Events that the ended execution had taken and not used are dropped with its history, as the extension does; those
+ * that came since the turn began are still in the inbox and go to the new execution.
  */
 function restart(engine: DurableEngine, instance: InstanceRow, outcome: Outcome, input: string): void {
   const { customStatus, locks } = outcome;

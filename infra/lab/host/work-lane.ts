@@ -16,8 +16,8 @@ export interface WorkLaneOptions {
 }
 
 /**
- * Keys marked while they run are run once more afterwards, so no mark is lost and no key overlaps itself. Holds keys only: the
- * work itself stands in the task hub.
+ * Keys marked while they run are run once more afterwards, so no mark is lost and no key overlaps itself. Holds keys
+ * only: the work itself stands in the task hub.
  */
 export class WorkLane {
   readonly #options: WorkLaneOptions;

@@ -1,3 +1,4 @@
+// Entities: which messages a batch takes, operations in order, state, locks of critical sections.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { planBatch } from '../../../../infra/lab/host/entities.ts';
 import { entityState, signalEntity, terminateInstance } from '../../../../infra/lab/host/management.ts';

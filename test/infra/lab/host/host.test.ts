@@ -1,3 +1,5 @@
+// The host as a whole: restarts, failures of the host itself, poison, versions, limits, settings, refusals at the
+// start.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// NCRONTAB expressions: the next time of each, and what is refused.
 import { describe, expect, test } from '@jest/globals';
 import { nextOccurrenceMs, parseNcrontab } from '../../../../infra/lab/host/ncrontab.ts';
 

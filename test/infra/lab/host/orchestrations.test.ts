@@ -1,3 +1,4 @@
+// Orchestrations end to end on virtual time, by the real durable-functions package.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   resumeInstance,

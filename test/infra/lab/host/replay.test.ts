@@ -1,3 +1,4 @@
+// Replay as a table: action list and history in, new decisions and open tasks out.
 import { describe, expect, test } from '@jest/globals';
 import { replay } from '../../../../infra/lab/host/replay.ts';
 import type { Decision } from '../../../../infra/lab/host/replay-state.ts';

@@ -1,3 +1,4 @@
+// Route templates: which path goes where, and what is refused.
 import { describe, expect, test } from '@jest/globals';
 import { matchRoute, parseRoute, sortRoutes } from '../../../../infra/lab/host/route.ts';
 

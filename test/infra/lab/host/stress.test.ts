@@ -1,3 +1,4 @@
+// Many instances at once in random orders: every result right, every history legal.
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { DEFAULT_SETTINGS } from '../../../../infra/lab/host/host-settings.ts';
 import { entityState } from '../../../../infra/lab/host/management.ts';

@@ -1,3 +1,4 @@
+// Timer triggers on virtual time: schedule, missed runs, long runs, failures.
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createVirtualClock, type VirtualClock } from '../../../../infra/lab/host/clock.ts';
 import type { RegisteredFunction } from '../../../../infra/lab/host/functions-core.ts';

@@ -1,3 +1,4 @@
+// HTTP triggers, admin endpoints and every call of the real DurableClient, over real sockets.
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createRealClock } from '../../../../infra/lab/host/clock.ts';
