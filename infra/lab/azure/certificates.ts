@@ -32,7 +32,7 @@ async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
 async function loadX509() {
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
-  x509.cryptoProvider.set(webcrypto as Crypto);
+  x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
   return x509;
 }
 
@@ -46,7 +46,7 @@ const serial = () =>
     .replace(/^/, '01');
 
 export async function createAuthority(name = 'anycast lab'): Promise<Authority> {
-  x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
+  const x509 = await loadX509();
   const keys = await makeKeys();
   const root = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
