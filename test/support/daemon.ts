@@ -37,6 +37,8 @@ export function startDaemon({ program, args, env = {}, prefix = [] }: DaemonComm
   const [file, ...rest] = [...prefix, program, ...args];
   const child: ChildProcess = spawn(file as string, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own: OpenBGPD is several processes, which freeze and end together.
+    detached: true,
     env: { ...process.env, ...env },
   });
   let log = '';
@@ -47,19 +49,20 @@ export function startDaemon({ program, args, env = {}, prefix = [] }: DaemonComm
   child.stderr?.on('data', keep);
   child.on('error', (error) => keep(Buffer.from(`${error.message}\n`)));
   const isRunning = () => child.exitCode === null && child.signalCode === null && child.pid !== undefined;
+  const signal = (name: NodeJS.Signals) => {
+    if (isRunning() && child.pid !== undefined) process.kill(-child.pid, name);
+  };
   return {
     log: () => log,
     isRunning,
-    signal: (name) => {
-      child.kill(name);
-    },
+    signal,
     stop: async (name = 'SIGTERM') => {
       if (!isRunning()) return;
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
       // A stopped process does not see SIGTERM.
-      child.kill('SIGCONT');
-      child.kill(name);
-      const grace = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+      signal('SIGCONT');
+      signal(name);
+      const grace = setTimeout(() => signal('SIGKILL'), STOP_GRACE_MS);
       await ended;
       clearTimeout(grace);
     },
