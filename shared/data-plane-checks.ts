@@ -4,7 +4,7 @@ import type { Finding } from './result.ts';
 import type { Region, Topology, Vip } from './topology-schema.ts';
 
 /** Vips with a second chance per deployment: a heartbeat names all of them in one packet. */
-export const SECOND_CHANCE_VIPS_MAX = 256;
+export const SECOND_CHANCE_VIPS_MAX = 200;
 
 const finding = (path: string, code: string, message: string): Finding => ({ path, code, message });
 

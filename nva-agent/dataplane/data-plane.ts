@@ -130,8 +130,10 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     const proxied = [...(await haproxy.figures())].flatMap(([pid, rows]) =>
       config.vips.map((vip) => sumOfRows(`haproxy ${pid}`, vip.vip, rows)),
     );
-    if (!needsForwarding(config) || problems.forwarding !== undefined) return proxied;
-    const counters = await readCounters(execute, FORWARD_TABLE);
+    if (!needsForwarding(config)) return proxied;
+    // Without the table (not applied yet, or taken away by somebody) nothing is forwarded and nothing is counted.
+    const counters = await readCounters(execute, FORWARD_TABLE).catch(() => undefined);
+    if (counters === undefined) return proxied;
     const forwarded = config.vips
       .filter((vip) => vip.mode !== 'reverse-proxy')
       .map(({ vip }) => ({

@@ -1,11 +1,11 @@
-// Brings our two interfaces to what is planned with ip(8) and bridge(8), and reads them back.
+// Brings vips and tunnel to what is planned with ip(8) and bridge(8), and reads them back.
 import { OperatingError } from '../../shared/errors.ts';
 import {
   type DeviceChange,
   diffTunnelDevice,
-  diffVipDevice,
-  findForeignDevices,
+  diffVipAddresses,
   isNoChange,
+  isTunnelForeign,
   parseDevices,
   parseNeighbours,
 } from './devices.ts';
@@ -13,7 +13,7 @@ import type { Execute } from './execution.ts';
 import type { Applied } from './nftables.ts';
 import { type DataPlaneConfig, TUNNEL_DEVICE } from './plan.ts';
 
-/** Vips on their interface and the tunnel, read back afterwards. */
+/** Throws OperatingError when the tunnel's name is taken, or when what was done does not stand. */
 export async function applyDevices(execute: Execute, config: DataPlaneConfig): Promise<Applied> {
   const change = await diffDevices(execute, config);
   if (change.every(isNoChange)) return 'unchanged';
@@ -31,18 +31,16 @@ export async function applyDevices(execute: Execute, config: DataPlaneConfig): P
 
 async function diffDevices(execute: Execute, config: DataPlaneConfig): Promise<DeviceChange[]> {
   const devices = parseDevices(await execute(['ip', '-j', '-d', 'addr', 'show']));
-  const foreign = findForeignDevices(devices);
-  if (foreign.length > 0) {
-    throw new OperatingError('not-ours', `${foreign.join(', ')} exists and is not marked as ours`, {
-      retryable: false,
-    });
+  if (config.tunnel !== undefined && isTunnelForeign(devices)) {
+    throw new OperatingError('not-ours', `${TUNNEL_DEVICE} exists and is not marked as ours`, { retryable: false });
   }
-  const hasTunnel = devices.some((device) => device.name === TUNNEL_DEVICE);
+  const ours = isTunnelForeign(devices) ? devices.filter((device) => device.name !== TUNNEL_DEVICE) : devices;
+  const hasTunnel = ours.some((device) => device.name === TUNNEL_DEVICE);
   const neighbours = hasTunnel
     ? parseNeighbours(
         await execute(['ip', '-j', 'neigh', 'show', 'dev', TUNNEL_DEVICE, 'nud', 'permanent']),
         await execute(['bridge', '-j', 'fdb', 'show', 'dev', TUNNEL_DEVICE]),
       )
     : [];
-  return [diffVipDevice(devices, config), diffTunnelDevice(devices, neighbours, config.tunnel)];
+  return [diffVipAddresses(ours, config), diffTunnelDevice(ours, neighbours, config.tunnel)];
 }

@@ -1,17 +1,15 @@
 // What ip(8) and bridge(8) must do so that vips and tunnel stand as planned. Text and values only.
-// It looks at our two interfaces only, and refuses one of their names that is not marked as ours.
+// What is not marked as ours (an address by its label, an interface by its alias) is left as it is.
 import { parseIpv4 } from '../../shared/ip.ts';
-import { type DataPlaneConfig, DEVICE_ALIAS, TUNNEL_DEVICE, type TunnelPlan, VIP_DEVICE } from './plan.ts';
+import { type DataPlaneConfig, DEVICE_ALIAS, TUNNEL_DEVICE, type TunnelPlan, VIP_DEVICE, VIP_LABEL } from './plan.ts';
 
 /** What `ip -j -d addr show` says about one interface, as far as we care. */
 export interface Device {
   readonly name: string;
   readonly alias?: string;
-  /** dummy, vxlan, ... */
-  readonly kind?: string;
   readonly isUp: boolean;
   readonly mtu: number;
-  readonly addresses: readonly string[];
+  readonly addresses: readonly { readonly address: string; readonly label?: string }[];
   readonly vxlan?: { readonly vni: number; readonly port: number; readonly local: string };
 }
 
@@ -24,7 +22,12 @@ interface RawDevice {
     readonly info_kind?: string;
     readonly info_data?: { readonly id?: number; readonly port?: number; readonly local?: string };
   };
-  readonly addr_info?: readonly { readonly family?: string; readonly local?: string; readonly prefixlen?: number }[];
+  readonly addr_info?: readonly {
+    readonly family?: string;
+    readonly local?: string;
+    readonly prefixlen?: number;
+    readonly label?: string;
+  }[];
 }
 
 /** Interfaces from the JSON of `ip -j -d addr show`. Throws SyntaxError when it is none. */
@@ -40,9 +43,11 @@ export function parseDevices(json: string): Device[] {
         mtu: device.mtu ?? 0,
         addresses: (device.addr_info ?? [])
           .filter((address) => address.family === 'inet')
-          .map((address) => `${address.local}/${address.prefixlen}`),
+          .map(({ local, prefixlen, label }) => ({
+            address: `${local}/${prefixlen}`,
+            ...(label === undefined ? {} : { label }),
+          })),
         ...(device.ifalias === undefined ? {} : { alias: device.ifalias }),
-        ...(device.linkinfo?.info_kind === undefined ? {} : { kind: device.linkinfo.info_kind }),
         ...(device.linkinfo?.info_kind === 'vxlan'
           ? { vxlan: { vni: data?.id ?? 0, port: data?.port ?? 0, local: data?.local ?? '' } }
           : {}),
@@ -60,32 +65,20 @@ export interface DeviceChange {
 
 export const isNoChange = (change: DeviceChange): boolean => change.ip.length + change.bridge.length === 0;
 
-/** Names of ours that somebody else uses; nothing may be changed while there is one. */
-export function findForeignDevices(devices: readonly Device[]): string[] {
-  return devices
-    .filter((device) => device.name === VIP_DEVICE || device.name === TUNNEL_DEVICE)
-    .filter((device) => device.alias !== DEVICE_ALIAS)
-    .map((device) => device.name);
-}
+/** Whether somebody else uses the name of our interface; nothing may be changed then. */
+export const isTunnelForeign = (devices: readonly Device[]): boolean =>
+  devices.some((device) => device.name === TUNNEL_DEVICE && device.alias !== DEVICE_ALIAS);
 
 /** From what stands to the vips on their interface; empty when all is as it should be. */
-export function diffVipDevice(devices: readonly Device[], config: DataPlaneConfig): DeviceChange {
-  const device = devices.find((candidate) => candidate.name === VIP_DEVICE);
+export function diffVipAddresses(devices: readonly Device[], config: DataPlaneConfig): DeviceChange {
+  const standing = devices.find((device) => device.name === VIP_DEVICE)?.addresses ?? [];
   const wanted = config.vips.map((vip) => `${vip.address}/32`);
-  if (wanted.length === 0) return { ip: device === undefined ? [] : [`link del ${VIP_DEVICE}`], bridge: [] };
-  const present = device?.addresses ?? [];
+  const missing = wanted.filter((address) => !standing.some((other) => other.address === address));
+  const stale = standing.filter((other) => other.label === VIP_LABEL && !wanted.includes(other.address));
   return {
     ip: [
-      ...(device === undefined
-        ? [`link add ${VIP_DEVICE} type dummy`, `link set ${VIP_DEVICE} alias ${DEVICE_ALIAS}`]
-        : []),
-      ...(device?.isUp === true ? [] : [`link set ${VIP_DEVICE} up`]),
-      ...wanted
-        .filter((address) => !present.includes(address))
-        .map((address) => `addr add ${address} dev ${VIP_DEVICE}`),
-      ...present
-        .filter((address) => !wanted.includes(address))
-        .map((address) => `addr del ${address} dev ${VIP_DEVICE}`),
+      ...missing.map((address) => `addr add ${address} dev ${VIP_DEVICE} label ${VIP_LABEL}`),
+      ...stale.map(({ address }) => `addr del ${address} dev ${VIP_DEVICE}`),
     ],
     bridge: [],
   };
@@ -176,7 +169,7 @@ function fits(device: Device, tunnel: TunnelPlan): boolean {
     device.vxlan?.vni === tunnel.vni &&
     device.vxlan.port === tunnel.port &&
     device.vxlan.local === tunnel.address &&
-    device.addresses.includes(`${tunnel.innerAddress}/24`)
+    device.addresses.some(({ address }) => address === `${tunnel.innerAddress}/24`)
   );
 }
 

@@ -2,8 +2,11 @@
 import { parseIpv4 } from '../../shared/ip.ts';
 import type { DataPlaneConfig, DataPlanePort, DataPlaneVip } from './plan.ts';
 
-/** Connections of all vips together; HAProxy reserves descriptors for them at start. */
-export const PROXY_CONNECTIONS_MAX = 20_000;
+/**
+ * Descriptors HAProxy may use, two per connection; with less allowed by the system it makes do with that. Without a
+ * bound it would set memory aside for a million on some systems.
+ */
+export const PROXY_DESCRIPTORS_MAX = 40_000;
 const CONNECT_SECONDS = 5;
 
 export interface HaproxyPlace {
@@ -39,7 +42,7 @@ export function renderHaproxy(config: DataPlaneConfig, place: HaproxyPlace): str
     'global',
     `    description anycast-agent ${place.stamp}`,
     `    stats socket ${assertWord(place.statsSocket)} mode 600 level admin expose-fd listeners`,
-    `    maxconn ${PROXY_CONNECTIONS_MAX}`,
+    `    fd-hard-limit ${PROXY_DESCRIPTORS_MAX}`,
     // A replaced worker lives until its connections are done, but not for ever.
     `    hard-stop-after ${drainSeconds}s`,
     'defaults',

@@ -7,11 +7,13 @@ import type { Nva, Topology, Vip } from '../../shared/topology-schema.ts';
 
 type Place = NonNullable<ReturnType<typeof findNva>>;
 
-/** The dummy interface that holds the vips. */
-export const VIP_DEVICE = 'anycast0';
+/** The interface that holds the vips: every kernel has it, and its addresses carry our label. */
+export const VIP_DEVICE = 'lo';
+/** Marks an address as ours; one without it is somebody else's, and stays. */
+export const VIP_LABEL = 'lo:anycast';
 /** The VXLAN interface of second chances. */
 export const TUNNEL_DEVICE = 'anycast1';
-/** What our interfaces carry as alias: an interface of this name without it is somebody else's. */
+/** What our interface carries as alias: an interface of its name without it is somebody else's. */
 export const DEVICE_ALIAS = 'anycast-agent';
 /** The nftables table (family ip) that forwards. */
 export const FORWARD_TABLE = 'anycast_agent';
