@@ -34,8 +34,10 @@ export async function bundleAgent(outfile: string): Promise<void> {
     minify: true,
     legalComments: 'none',
     outfile,
-    // Packages written as CommonJS call require for Node's own modules.
-    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    // Packages written as CommonJS call require for Node's own modules, and write-file-atomic reads __filename.
+    banner: {
+      js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);const __filename=import.meta.filename;",
+    },
   });
 }
 

@@ -1,0 +1,249 @@
+// The .deb in a clean root without Node.js: installs, holds sessions with BIRD, obeys a signed order, reacts, leaves.
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { request } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { exportJWK, generateKeyPair } from 'jose';
+import { stringify } from 'yaml';
+import { type Authority, createAuthority } from '../../../infra/lab/azure/certificates.ts';
+import { ORDER_CONTENT_TYPE, ORDER_LIFETIME_MS, type Order } from '../../../shared/order.ts';
+import { type OrderSigningKey, signOrder } from '../../../shared/order-signature.ts';
+import { BIRD, startBirdPeer } from '../../support/bird.ts';
+import { type Daemon, freePort, startDaemon } from '../../support/daemon.ts';
+import { describeWith } from '../../support/needs.ts';
+import type { PeerDaemon } from '../../support/peer-daemon.ts';
+import { contoso } from '../../support/topology.ts';
+import { until } from '../../support/until.ts';
+
+const run = promisify(execFile);
+const VIP = '192.0.2.10/32';
+const ASN = 65001;
+const SETUP_MS_MAX = 240_000;
+const TEST_MS_MAX = 60_000;
+const WAIT_MS_MAX = 30_000;
+
+describeWith({ programs: ['debootstrap', 'dpkg-deb', BIRD.program], root: true }, 'the .deb in a clean root', () => {
+  let root: string;
+  let peers: PeerDaemon[] = [];
+  let agent: Daemon | undefined;
+  let app: Server;
+  let authority: Authority;
+  let key: OrderSigningKey;
+  let agentPort: number;
+
+  beforeAll(async () => {
+    root = mkdtempSync(join(tmpdir(), 'anycast-root-'));
+    await run('npm', ['run', '-s', 'build:agent', '--', '--fast']);
+    const deb = execFileSync(
+      '/bin/sh',
+      ['-c', 'ls dist/agent/*_amd64.deb dist/agent/*_arm64.deb 2>/dev/null | head -1'],
+      { encoding: 'utf8' },
+    ).trim();
+    await run('debootstrap', ['--variant=minbase', 'bookworm', root], { timeout: SETUP_MS_MAX, maxBuffer: 1 << 26 });
+    execFileSync('cp', [deb, join(root, 'agent.deb')]);
+    await run('chroot', [root, 'dpkg', '--install', '/agent.deb']);
+    await configure();
+  }, SETUP_MS_MAX);
+
+  afterAll(async () => {
+    await agent?.stop();
+    for (const peer of peers) await peer.stop();
+    app?.closeAllConnections();
+    app?.close();
+    rmSync(root, { recursive: true, force: true });
+  }, TEST_MS_MAX);
+
+  async function configure(): Promise<void> {
+    app = createServer((_request, response) => response.end('ok'));
+    await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
+    const ports = [await freePort(), await freePort()];
+    peers = await Promise.all(
+      ports.map((port, i) =>
+        startBirdPeer({
+          address: '127.0.0.1',
+          port,
+          asn: 65515,
+          routerId: `10.1.0.${4 + i}`,
+          peerAddress: '127.0.0.2',
+          peerAsn: ASN,
+          holdSeconds: 180,
+        }),
+      ),
+    );
+    agentPort = await freePort('127.0.0.2');
+    const pair = await generateKeyPair('ES256', { extractable: true });
+    key = { kid: 'test-1', privateJwk: await exportJWK(pair.privateKey) };
+    authority = await createAuthority();
+    const certificate = await authority.issue('we-nva-1', ['127.0.0.2']);
+    const etc = (name: string, text: string) => writeFileSync(join(root, 'etc/anycast-agent', name), text);
+    etc('agent.crt', certificate.cert);
+    etc('agent.key', certificate.key);
+    etc(
+      'anycast.yaml',
+      stringify(topology(ports, (app.address() as AddressInfo).port, await exportJWK(pair.publicKey))),
+    );
+    etc(
+      'agent.yaml',
+      stringify({
+        nva: 'we-nva-1',
+        topology: 'anycast.yaml',
+        stateDirectory: '/var/lib/anycast-agent',
+        listen: `127.0.0.2:${agentPort}`,
+        tls: { cert: 'agent.crt', key: 'agent.key' },
+        bgp: { localAddress: '127.0.0.2' },
+        routerId: '10.1.1.4',
+        stop: { lastResortSeconds: 0.2, withdrawSeconds: 0.2 },
+      }),
+    );
+  }
+
+  function topology(ports: readonly number[], appPort: number, jwk: unknown): unknown {
+    const draft = contoso();
+    const [region] = draft.regions;
+    region.routeServer.peers = ports.map((port) => `127.0.0.1:${port}`);
+    region.nvas[0].agent = `https://127.0.0.2:${agentPort}`;
+    region.apps.orders = `127.0.0.1:${appPort}`;
+    draft.vips = [draft.vips[0]];
+    for (const each of draft.regions) delete each.apps.billing;
+    draft.vips[0].dataPlane = { mode: 'none' };
+    draft.vips[0].health.intervalMs = 200;
+    draft.vips[0].health.timeoutMs = 150;
+    draft.seats = [{ ...draft.seats[0], url: 'http://127.0.0.1:9', orderKeys: [{ kid: 'test-1', jwk }] }];
+    return draft;
+  }
+
+  const inRoot = (...argv: string[]) => run('chroot', [root, ...argv]);
+  const pathsAtPeers = async () =>
+    Promise.all(peers.map(async (peer) => (await peer.routes()).find((r) => r.prefix === VIP)?.asPath ?? []));
+  const bothShow = (prepends: number) =>
+    until(
+      `${prepends} prepends at both peers: ${agent?.log().slice(-2000)}`,
+      async () => (await pathsAtPeers()).every((path) => path.length === prepends + 1),
+      WAIT_MS_MAX,
+      20,
+    );
+
+  async function putOrder(generation: number): Promise<number> {
+    const nowMs = Date.now();
+    const order: Order = {
+      v: 1,
+      to: 'we-nva-1',
+      group: 'default',
+      epoch: 1,
+      generation,
+      issuedAtMs: nowMs,
+      notAfterMs: nowMs + ORDER_LIFETIME_MS,
+      vips: [
+        {
+          vip: 'orders',
+          prefix: VIP,
+          state: 'announced',
+          rung: 4,
+          prepend: 12,
+          prependAsn: 64500,
+          communities: [],
+          med: null,
+          onLocalFailure: 'last-resort',
+          lastResortPrepend: 18,
+          decision: 'd-1',
+        },
+      ],
+    };
+    const body = await signOrder(order, key);
+    return new Promise((resolve, reject) => {
+      const call = request(
+        {
+          host: '127.0.0.2',
+          port: agentPort,
+          method: 'PUT',
+          path: '/v1/order',
+          ca: authority.ca,
+          headers: { 'content-type': ORDER_CONTENT_TYPE },
+        },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        },
+      );
+      call.on('error', reject);
+      call.end(body);
+    });
+  }
+
+  test('brings no Node.js of the system and needs none', async () => {
+    expect(existsSync(join(root, 'usr/bin/node'))).toBe(false);
+    expect(existsSync(join(root, 'usr/lib/node_modules'))).toBe(false);
+    const { stdout } = await inRoot('anycast-agent', '--version');
+    expect(stdout.trim()).toBe((JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version);
+  });
+
+  test('has a user of its own, a unit, a man page, samples and the licence of the runtime', async () => {
+    expect((await inRoot('getent', 'passwd', 'anycast-agent')).stdout).toContain('/usr/sbin/nologin');
+    for (const path of [
+      'lib/systemd/system/anycast-agent.service',
+      'usr/share/man/man8/anycast-agent.8.gz',
+      'usr/share/doc/anycast-agent/examples/agent.yaml',
+    ]) {
+      expect(existsSync(join(root, path))).toBe(true);
+    }
+    expect(readFileSync(join(root, 'usr/share/doc/anycast-agent/copyright'), 'utf8')).toContain('Node.js is licensed');
+  });
+
+  test('checks its configuration and lists every problem', async () => {
+    expect((await inRoot('anycast-agent', 'check-config')).stdout).toContain('ok');
+    writeFileSync(join(root, 'etc/anycast-agent/bad.yaml'), 'nva: we-nva-1\nlisten: here\n');
+    const failed = await inRoot('anycast-agent', 'check-config', '-c', '/etc/anycast-agent/bad.yaml').catch(
+      (error: { code: number; stderr: string }) => error,
+    );
+    expect(failed).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/listen[\s\S]*topology|topology[\s\S]*listen/),
+    });
+  });
+
+  test(
+    'runs: last resort first, then as ordered, last resort when its application dies, back when it returns',
+    async () => {
+      agent = startDaemon({ program: '/usr/sbin/chroot', args: [root, '/usr/bin/anycast-agent', 'run'] });
+      await bothShow(18);
+      expect(await putOrder(1)).toBe(200);
+      await bothShow(12);
+      const { port } = app.address() as AddressInfo;
+      app.closeAllConnections();
+      await new Promise((resolve) => app.close(resolve));
+      await bothShow(18);
+      await new Promise<void>((resolve) => app.listen(port, '127.0.0.1', resolve));
+      await bothShow(12);
+      expect(await putOrder(0)).toBe(409);
+    },
+    TEST_MS_MAX * 2,
+  );
+
+  test(
+    'withdraws and leaves when it is stopped, and its order is still there after a restart',
+    async () => {
+      await agent?.stop();
+      await until(
+        'routes gone',
+        async () => (await pathsAtPeers()).every((path) => path.length === 0),
+        WAIT_MS_MAX,
+        20,
+      );
+      agent = startDaemon({ program: '/usr/sbin/chroot', args: [root, '/usr/bin/anycast-agent', 'run'] });
+      await bothShow(12);
+      agent.signal('SIGKILL');
+      await until(
+        'routes gone with the process',
+        async () => (await pathsAtPeers()).every((path) => path.length === 0),
+        WAIT_MS_MAX,
+        20,
+      );
+    },
+    TEST_MS_MAX * 2,
+  );
+});
