@@ -29,7 +29,10 @@ async function complete(engine: DurableEngine, activity: ActivityRow): Promise<E
     return { ...head, EventType: EventType.TaskFailed, Reason, Details: '' };
   }
   try {
-    const response = await engine.app.invoke(name, { activityTrigger: inputOf(activity) });
+    const response = await engine.app.invoke(name, {
+      activityTrigger: inputOf(activity),
+      durableClient: engine.durableClient,
+    });
     // Always a JSON text, never undefined: the SDK parses it.
     return { ...head, EventType: EventType.TaskCompleted, Result: JSON.stringify(returnedValue(response) ?? null) };
   } catch (error) {

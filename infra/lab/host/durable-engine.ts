@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 import type { HostSettings } from './host-settings.ts';
 import { type FunctionApp, triggerOf } from './invocation.ts';
 import type { TaskHub } from './task-hub.ts';
-import type { FailureDetails, Log, LogLevel } from './wire.ts';
+import type { FailureDetails, Log, LogLevel, RpcTypedData } from './wire.ts';
 
 export interface DurableEngine {
   readonly hub: TaskHub;
@@ -11,6 +11,8 @@ export interface DurableEngine {
   readonly clock: Clock;
   readonly settings: HostSettings;
   readonly log: Log;
+  /** Input of the durableClient binding, which activities may have too; known once the endpoints are open. */
+  durableClient?: RpcTypedData | undefined;
 }
 
 /**

@@ -19,6 +19,7 @@ const USAGE = `usage: main.ts --app FILE [options]
   --durable-rpc-url URL  another process owns the task hub: run HTTP and timer triggers only
   --functions NAMES      run these functions only, comma-separated
   --timers on|off        off: no timer trigger runs
+  --stop-with-stdin      stop when stdin ends, so that the host does not outlive the process that started it
   --log-level LEVEL      least level to log: trace, debug, information (default), warning, error
 environment: FUNCTIONS_HOST_KEYS (comma-separated function keys), FUNCTIONS_HOST_SYSTEM_KEY
 Prints {"type":"ready","port":...,"rpcUrl":...} on stdout when it serves; logs are JSON lines on stderr.`;
@@ -28,6 +29,7 @@ const LEVELS = ['trace', 'debug', 'information', 'warning', 'error', 'critical',
 interface Arguments {
   readonly app: string;
   readonly logLevel: string;
+  readonly stopWithStdin: boolean;
   readonly options: Omit<HostOptions, 'loadApp' | 'log'>;
 }
 
@@ -39,6 +41,7 @@ function parseArguments(args: string[], environment: NodeJS.ProcessEnv): Argumen
     options: {
       ...{ app: text, address: text, 'task-hub': text, 'host-json': text, 'durable-rpc-url': text, functions: text },
       ...{ port: { ...text, default: '7071' }, 'rpc-port': { ...text, default: '0' } },
+      'stop-with-stdin': { type: 'boolean', default: false },
       ...{ timers: { ...text, default: 'on' }, 'log-level': { ...text, default: 'information' } },
     },
   });
@@ -51,6 +54,7 @@ function parseArguments(args: string[], environment: NodeJS.ProcessEnv): Argumen
   return {
     app,
     logLevel: values['log-level'],
+    stopWithStdin: values['stop-with-stdin'],
     options: {
       port: parsePort('--port', values.port),
       rpcPort: parsePort('--rpc-port', values['rpc-port']),
@@ -81,6 +85,12 @@ function writeLog(leastLevel: string, entry: LogEntry): void {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
 }
 
+/** The DurableClient (axios) would send its calls to the local endpoint through the machine's HTTP proxy. */
+function bypassProxies(environment: NodeJS.ProcessEnv): void {
+  const others = environment.no_proxy ?? environment.NO_PROXY;
+  environment.no_proxy = others ? `${others},127.0.0.1` : '127.0.0.1';
+}
+
 async function main(): Promise<void> {
   let parsed: Arguments;
   try {
@@ -90,7 +100,8 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const { app, logLevel, options } = parsed;
+  const { app, logLevel, stopWithStdin, options } = parsed;
+  bypassProxies(process.env);
   installFunctionsCore();
   const loadApp = () => import(pathToFileURL(resolve(app)).href);
   const host = await startHost({ ...options, loadApp, log: (entry) => writeLog(logLevel, entry) });
@@ -103,6 +114,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  if (stopWithStdin) process.stdin.on('end', stop).resume();
   process.stdout.write(`${JSON.stringify({ type: 'ready', port: host.port, rpcUrl: host.rpcUrl })}\n`);
 }
 

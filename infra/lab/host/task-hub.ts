@@ -85,8 +85,8 @@ export class TaskHub {
     } finally {
       this.#touched = undefined;
     }
-    this.#options.onCommitPoint?.(`${name}:after`);
     this.#options.onCommitted?.(touched);
+    this.#options.onCommitPoint?.(`${name}:after`);
     return result;
   }
 

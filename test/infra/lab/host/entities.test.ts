@@ -1,10 +1,13 @@
 // Entities: which messages a batch takes, operations in order, state, locks of critical sections.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { planBatch } from '../../../../infra/lab/host/entities.ts';
 import { entityState, signalEntity, terminateInstance } from '../../../../infra/lab/host/management.ts';
 import type { EntityInboxRow } from '../../../../infra/lab/host/task-hub-schema.ts';
 import type { EntityMessage } from '../../../../infra/lab/host/wire.ts';
 import { type Harness, startHarness } from './harness.ts';
+
+// Far more than it takes: a busy machine must not fail the test.
+jest.setTimeout(30_000);
 
 describe('planBatch', () => {
   let seq = 0;

@@ -1,5 +1,5 @@
 // Orchestrations end to end on virtual time, by the real durable-functions package.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import {
   resumeInstance,
   startInstance,
@@ -7,7 +7,11 @@ import {
   terminateInstance,
 } from '../../../../infra/lab/host/management.ts';
 import { EventType } from '../../../../infra/lab/host/wire.ts';
+import { checkHistory } from './check-history.ts';
 import { type Harness, startHarness } from './harness.ts';
+
+// Far more than it takes: a busy machine must not fail the test.
+jest.setTimeout(30_000);
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -34,6 +38,15 @@ describe('activities', () => {
     expect(await h.output(h.start('fan-out', values))).toEqual(values);
     expect(seen.concurrentMax).toBeGreaterThan(1);
     expect(seen.concurrentMax).toBeLessThanOrEqual(h.engine.settings.activitiesMax);
+  });
+
+  test('a fan-out of which one fails goes on, once its siblings have ended', async () => {
+    const id = h.start('fan-out-fails', null, 'fan-out-fails');
+    const deadline = Date.now() + 15_000;
+    while (!seen.holds.has(id) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2));
+    seen.holds.get(id)?.();
+    expect(await h.output(id)).toEqual(["Activity function 'flaky' failed: boom 1", 'went on']);
+    checkHistory(h.history(id));
   });
 
   test('an activity without input and result', async () => {

@@ -4,8 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { build } from 'esbuild';
+
+// Far more than it takes: a busy machine must not fail the test.
+jest.setTimeout(30_000);
 
 const ROOT = join(import.meta.dirname, '../../../..');
 const MAIN = join(ROOT, 'infra/lab/host/main.ts');
@@ -32,8 +35,13 @@ afterEach(() => {
 async function start(...args: string[]): Promise<Started> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, '--port', '0', ...args], {
     cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, FUNCTIONS_HOST_KEYS: 'k1,k2', FUNCTIONS_HOST_SYSTEM_KEY: 'sk' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      FUNCTIONS_HOST_KEYS: 'k1,k2',
+      FUNCTIONS_HOST_SYSTEM_KEY: 'sk',
+      http_proxy: 'http://127.0.0.1:1',
+    },
   });
   running.push(child);
   let stderr = '';
@@ -58,7 +66,7 @@ async function post(port: number, path: string, body: unknown): Promise<unknown>
 }
 
 async function waitForOutput(port: number, id: string): Promise<unknown> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 15_000;
   for (;;) {
     const { value } = (await post(port, `client/status/${id}`, {})) as {
       value?: { runtimeStatus: string; output: unknown };
@@ -76,6 +84,17 @@ describe('the host as a process', () => {
     expect((await fetch(`http://127.0.0.1:${host.port}/api/guarded?code=k2`)).status).toBe(200);
     host.child.kill('SIGTERM');
     expect(await host.exited).toEqual({ code: 0, signal: null });
+  });
+
+  test('does not outlive the process that started it', async () => {
+    const host = await start('--app', APP, '--timers', 'off', '--stop-with-stdin');
+    host.child.stdin?.end();
+    expect(await host.exited).toEqual({ code: 0, signal: null });
+  });
+
+  test('calls its task hub directly, whatever proxy the machine has', async () => {
+    const host = await start('--app', APP, '--timers', 'off');
+    expect(await post(host.port, 'run/doubling', 1)).toBe(2);
   });
 
   test('runs the same app as one bundle', async () => {

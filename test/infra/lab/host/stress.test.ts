@@ -1,9 +1,12 @@
 // Many instances at once in random orders: every result right, every history legal.
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { DEFAULT_SETTINGS } from '../../../../infra/lab/host/host-settings.ts';
 import { entityState } from '../../../../infra/lab/host/management.ts';
 import { checkHistory } from './check-history.ts';
 import { type Harness, startHarness } from './harness.ts';
+
+// Far more than it takes: a busy machine must not fail the test.
+jest.setTimeout(60_000);
 
 const INSTANCES = 60;
 
