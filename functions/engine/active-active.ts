@@ -3,13 +3,13 @@
 import { guardMove, lastWireChangeMs } from './guards.ts';
 import { isMember } from './moves.ts';
 import { lowestPossible } from './possible.ts';
-import { automation, lookAt, rowOf, type VipRound, verdictOf } from './round.ts';
+import { automation, lookAt, regionsByRank, rowOf, type VipRound, verdictOf } from './round.ts';
 import { baseOf, changeRow } from './rows.ts';
 import type { VipReason } from './types.ts';
 
 /** Keeps the members equal, or the living ones below the lost. */
 export function followMembers(vr: VipRound): VipReason {
-  const members = Object.keys(vr.policy.regions).filter((region) => isMember(vr, region));
+  const members = regionsByRank(vr).filter((region) => isMember(vr, region));
   const lost = members.filter((region) => verdictOf(vr, region).verdict === 'lost');
   const well = members.filter((region) => ['healthy', 'degraded'].includes(verdictOf(vr, region).verdict));
   if (well.length === 0) return nobodyWell(vr, members);

@@ -10,7 +10,7 @@ import { keepMembers } from './membership.ts';
 import { followPlan } from './plan.ts';
 import { isSettled } from './possible.ts';
 import { recentre } from './recentre.ts';
-import { LOOK_MS_MAX, lookAt, type Round, type VipRound } from './round.ts';
+import { LOOK_MS_MAX, lookAt, type Round, regionsByRank, type VipRound } from './round.ts';
 import { keepSurvivors } from './survivors.ts';
 import type {
   Action,
@@ -83,8 +83,9 @@ function keepRows(
 function keepRow(round: Round, vip: Vip, region: string, before: RegionPolicy, fused: FusedVerdict): RegionPolicy {
   let row = before;
   if (row.maybe.length > 0 && isSettled(round, vip, region, row)) row = { ...row, maybe: [] };
-  if (fused.verdict !== 'unknown' && row.seen?.verdict !== fused.verdict) {
-    row = { ...row, seen: { verdict: fused.verdict, sinceMs: round.nowMs } };
+  const verdict = fused.ignored ?? fused.verdict;
+  if (verdict !== 'unknown' && row.seen?.verdict !== verdict) {
+    row = { ...row, seen: { verdict, sinceMs: round.nowMs } };
   }
   const isIsolated = hasNoSession(round, region);
   if (isIsolated === true && row.isolatedSinceMs === undefined) row = { ...row, isolatedSinceMs: round.nowMs };
@@ -109,7 +110,7 @@ function hasNoSession(round: Round, region: string): boolean | undefined {
 }
 
 function decideVip(vr: VipRound): VipReason {
-  for (const region of Object.keys(vr.policy.regions)) {
+  for (const region of regionsByRank(vr)) {
     keepSurvivors(vr, region, region === vr.policy.acting || vr.vip.mode === 'active-active');
   }
   const reason = reasonOf(vr);

@@ -2,7 +2,7 @@
 import { lastWireChangeMs } from './guards.ts';
 import { isMember } from './moves.ts';
 import { highestPossible } from './possible.ts';
-import { automation, type Cause, lookAt, rankOf, rowOf, type VipRound, verdictOf } from './round.ts';
+import { automation, type Cause, lookAt, regionsByRank, rowOf, type VipRound, verdictOf } from './round.ts';
 import { baseOf, changeRow, lastResortOf, putRow } from './rows.ts';
 import type { IntentOutcome } from './types.ts';
 
@@ -40,8 +40,10 @@ export function undrainRegion(vr: VipRound, region: string, cause: Cause): Outco
   const isActive = vr.vip.mode === 'active-active';
   const rung = isActive ? baseOf(vr.round.config, vr.vip, region) : modestRung(vr, region);
   changeRow(vr, region, { role: isActive ? 'primary' : 'backup', rung, state: 'announced' }, cause);
-  const { seen: _forgotten, ...rest } = rowOf(vr, region);
-  putRow(vr, region, { ...rest, leftOn: 'human' });
+  const { seen, ...rest } = rowOf(vr, region);
+  // Health while it was drained says nothing: the wait for failback begins now.
+  const restarted = seen === undefined ? {} : { seen: { ...seen, sinceMs: vr.round.nowMs } };
+  putRow(vr, region, { ...rest, ...restarted, leftOn: 'human' });
   return done;
 }
 
@@ -79,7 +81,8 @@ function announcingNvas(vr: VipRound, region: string): string[] {
 
 /** Takes drained and excluded regions off the wire once another region is proved to answer. */
 export function finishDrains(vr: VipRound): void {
-  for (const [region, row] of Object.entries(vr.policy.regions)) {
+  for (const region of regionsByRank(vr)) {
+    const row = rowOf(vr, region);
     if ((row.role !== 'drained' && row.role !== 'out') || row.state === 'withheld') continue;
     if (whyNothingChanges(vr) !== undefined) continue;
     const dueMs = lastWireChangeMs(vr, region) + vr.round.config.routeChangeMs;
@@ -87,9 +90,7 @@ export function finishDrains(vr: VipRound): void {
       lookAt(vr.round, dueMs);
       continue;
     }
-    const prover = Object.keys(vr.policy.regions)
-      .sort((a, b) => rankOf(vr.vip, a) - rankOf(vr.vip, b))
-      .find((other) => other !== region && isProvedToAnswer(vr, other, row.changedAtMs));
+    const prover = regionsByRank(vr).find((other) => other !== region && isProvedToAnswer(vr, other, row.changedAtMs));
     if (prover === undefined) {
       const detail = `no other region is proved to answer for ${vr.vip.name}`;
       vr.round.blocked.push(blockedDrain(vr, region, 'withhold', detail));

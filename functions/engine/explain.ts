@@ -2,7 +2,7 @@
 import { prependCount } from '../../shared/ladder.ts';
 import { VERDICT_GLYPHS } from '../../shared/vocabulary.ts';
 import { candidates, isMember, targetRung } from './moves.ts';
-import type { Round, VipRound } from './round.ts';
+import { type Round, regionsByRank, type VipRound } from './round.ts';
 import { baseOf, lastResortOf } from './rows.ts';
 import type { Action, Blocked, Decision, EngineConfig, FusedVerdict, Policy, RegionPolicy, Snapshot } from './types.ts';
 
@@ -91,11 +91,11 @@ export function explainVip(
     ...section('why', [reason === undefined ? 'not decided yet' : `${reason.reason}: ${reason.detail}`]),
     ...section(
       'proof',
-      rankedRegions(vr).map((region) => evidenceText(vr, region)),
+      regionsByRank(vr).map((region) => evidenceText(vr, region)),
     ),
     ...section(
       'wire',
-      rankedRegions(vr).map((region) => wireText(vr, region)),
+      regionsByRank(vr).map((region) => wireText(vr, region)),
     ),
     ...section(
       'blocked',
@@ -123,14 +123,6 @@ function section(heading: string, lines: readonly string[]): string[] {
 const rungText = (config: EngineConfig, row: RegionPolicy): string =>
   `rung ${row.rung} ×${prependCount(config.ladder, row.rung)}`;
 
-/** Ranking order, former members last. */
-const rankedRegions = (vr: VipRound): string[] => [
-  ...vr.vip.regions.filter((region) => vr.policy.regions[region] !== undefined),
-  ...Object.keys(vr.policy.regions)
-    .filter((region) => !vr.vip.regions.includes(region))
-    .sort(),
-];
-
 function evidenceText(vr: VipRound, region: string): string {
   const fused: FusedVerdict | undefined = vr.verdicts[region];
   if (fused === undefined) return `${region} ? unknown: no source`;
@@ -139,7 +131,8 @@ function evidenceText(vr: VipRound, region: string): string {
     return `${source.source} ${source.says} ${age}${source.detail === undefined ? '' : ` (${source.detail})`}`;
   });
   const since = formatDuration(vr.round.nowMs - fused.sinceMs);
-  return `${region} ${VERDICT_GLYPHS[fused.verdict]} ${fused.verdict} for ${since}: ${sources.join('; ')}`;
+  const ignored = fused.ignored === undefined ? '' : ` (${fused.ignored}, ignored by a forced move)`;
+  return `${region} ${VERDICT_GLYPHS[fused.verdict]} ${fused.verdict}${ignored} for ${since}: ${sources.join('; ')}`;
 }
 
 function wireText(vr: VipRound, region: string): string {
@@ -173,7 +166,7 @@ function nextTexts(vr: VipRound, decision: Decision): string[] {
   if (reason === 'waiting-for-failback')
     texts.push(`failback by itself; anycastctl failback ${vr.vip.name} to do it now`);
   if (reason === 'manual-failback') texts.push(`anycastctl failback ${vr.vip.name} --reason "..."`);
-  const isCentred = rankedRegions(vr).every((region) => {
+  const isCentred = regionsByRank(vr).every((region) => {
     const row = vr.policy.regions[region];
     return row === undefined || !isMember(vr, region) || row.rung === baseOf(vr.round.config, vr.vip, region);
   });

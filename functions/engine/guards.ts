@@ -5,6 +5,7 @@
 //   automation   hold, warm-up, mass-failure, veto       hold even a necessary move (hold only when it is full)
 //                move-budget, dwell, flap-penalty           hold moves by choice only
 //                window                                     holds failbacks
+import type { Ladder } from '../../shared/ladder.ts';
 import { budgetUntilMs, causeOf } from './budget.ts';
 import type { Move, TargetRung } from './moves.ts';
 import { suppressedUntilMs } from './penalty.ts';
@@ -15,6 +16,9 @@ import { isInWindow, nextWindowMs } from './windows.ts';
 
 /** Rungs that must stay free below a target that was chosen, for the takeovers that may follow. */
 export const FREE_RUNGS_MIN = 2;
+/** A failback lands two rungs below the first base at best, so a shorter ladder cannot leave as many. */
+export const freeRungsNeeded = (ladder: Ladder): number => Math.min(FREE_RUNGS_MIN, Math.max(0, ladder.headroom - 2));
+
 /** Regions that failed within this time of the acting one failed together with it. */
 export const MASS_FAILURE_MS = 10_000;
 /** A veto counts for this long. */
@@ -64,12 +68,11 @@ const unprovenTarget: Check = (vr, move) => {
   return vr.round.nowMs < untilMs ? { detail: `${move.target} has not been healthy for long`, untilMs } : undefined;
 };
 
-const headroom: Check = (_vr, move, aim) =>
-  move.isNecessary || aim.rung >= FREE_RUNGS_MIN
-    ? undefined
-    : {
-        detail: `rung ${aim.rung} would leave ${aim.rung} free rungs, ${FREE_RUNGS_MIN} are needed; recentring frees them`,
-      };
+const headroom: Check = (vr, move, aim) => {
+  const needed = freeRungsNeeded(vr.round.config.ladder);
+  if (move.isNecessary || (aim.rung >= needed && !aim.isExhausted)) return undefined;
+  return { detail: `rung ${aim.rung} would leave ${aim.rung} free rungs, ${needed} are needed; recentring frees them` };
+};
 
 const pacing: Check = (vr, move) => {
   if (move.isNecessary) return undefined;

@@ -9,6 +9,8 @@ import type { Action, Intent, IntentOutcome } from './types.ts';
 
 /** A forced target ignores its own probes for this long. */
 export const IGNORE_MS = 30 * 60_000;
+/** Who overrides one of these means the target as it is: its condition must not undo the move at once. */
+const ABOUT_TARGET: ReadonlySet<string> = new Set(['target-unhealthy', 'stale-target', 'unproven-target']);
 /** Guards that pass by themselves soon: the intent waits for them until its deadline. */
 const WAITING: ReadonlySet<string> = new Set(['pacing']);
 
@@ -136,7 +138,7 @@ function answerStops(vr: VipRound, before: number): Outcome {
 function finishMove(vr: VipRound, intent: Intent, target: string): void {
   const { nowMs } = vr.round;
   const { unprovenSinceMs: _cleared, ...row } = rowOf(vr, target);
-  const isForced = intent.force.includes('target-unhealthy') && verdictOf(vr, target).verdict !== 'healthy';
+  const isForced = intent.force.some((guard) => ABOUT_TARGET.has(guard)) && verdictOf(vr, target).verdict !== 'healthy';
   putRow(vr, target, isForced ? { ...row, ignoreUntilMs: nowMs + IGNORE_MS } : row);
   vr.movedBy = intent.id;
   holdAfter(vr, intent);

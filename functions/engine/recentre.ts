@@ -31,6 +31,12 @@ export function recentreNow(vr: VipRound, cause: Cause): Pick<IntentOutcome, 'ou
     const code = vr.round.trusted ? 'shadow' : 'untrusted-ledger';
     return { outcome: 'refused', reasons: [{ code, detail: 'nothing is changed now' }] };
   }
+  if (vr.vip.mode === 'active-active') {
+    return {
+      outcome: 'refused',
+      reasons: [{ code: 'active-active', detail: 'members return to one rung by themselves' }],
+    };
+  }
   if (isCentred(vr)) return { outcome: 'already-so', reasons: [] };
   const step = nextStep(vr);
   if (step !== undefined) takeStep(vr, step, cause);
@@ -65,10 +71,16 @@ function nextStep(vr: VipRound): Step | undefined {
   const { acting } = vr.policy;
   if (!isMember(vr, acting) || verdictOf(vr, acting).verdict !== 'healthy') return undefined;
   const moving = Object.keys(vr.policy.regions).find((region) => isOffBase(vr, region));
-  if (moving === undefined) return undefined;
-  if (!isProved(vr, acting)) return undefined;
+  if (moving === undefined || !isProved(vr, acting) || isStepOpen(vr)) return undefined;
   return restStep(vr) ?? riseStep(vr);
 }
+
+/** The step before is not proved yet. What cannot answer is not waited for: its rungs are counted as possible instead. */
+const isStepOpen = (vr: VipRound): boolean =>
+  Object.entries(vr.policy.regions).some(([region, row]) => row.maybe.length > 0 && isReachable(vr, region));
+
+const isReachable = (vr: VipRound, region: string): boolean =>
+  ['healthy', 'degraded', 'unhealthy'].includes(verdictOf(vr, region).verdict);
 
 const isOffBase = (vr: VipRound, region: string): boolean =>
   isMember(vr, region) && rowOf(vr, region).rung !== baseOf(vr.round.config, vr.vip, region);
@@ -81,7 +93,7 @@ function restStep(vr: VipRound): Step | undefined {
   const floor = highestPossible(rowOf(vr, acting));
   const steps = Object.keys(regions)
     .filter((region) => region !== acting && isOffBase(vr, region))
-    .filter((region) => ['healthy', 'degraded', 'unhealthy'].includes(verdictOf(vr, region).verdict))
+    .filter((region) => isReachable(vr, region))
     .filter((region) => isProved(vr, region))
     .map((region) => ({ region, rung: baseOf(vr.round.config, vr.vip, region) }))
     .filter(({ rung }) => rung > floor)

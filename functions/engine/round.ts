@@ -84,3 +84,11 @@ export function rankOf(vip: Vip, region: string): number {
   const rank = vip.regions.indexOf(region);
   return rank < 0 ? vip.regions.length : rank;
 }
+
+/** All regions the vip's policy knows, members by ranking, former members after them by name. */
+export function regionsByRank(vr: VipRound): string[] {
+  const members = vr.vip.regions.filter((region) => vr.policy.regions[region] !== undefined);
+  const known = Object.keys(vr.policy.regions);
+  if (known.length === members.length) return members;
+  return [...members, ...known.filter((region) => !vr.vip.regions.includes(region)).sort()];
+}

@@ -109,7 +109,7 @@ export interface RegionPolicy {
    * acknowledged and proved. The current rung is not listed. Empty when nothing else is possible.
    */
   readonly maybe: readonly EarlierRung[];
-  /** The agent's own verdict counts for nothing until then (a forced move). */
+  /** Whatever speaks against this region counts for nothing until then (a forced move). */
   readonly ignoreUntilMs?: number;
   /** A proof of this region failed: automation does not choose it until a proof or a person clears it. */
   readonly unprovenSinceMs?: number;
@@ -211,6 +211,8 @@ export interface FusedVerdict {
   readonly sinceMs: number;
   /** What the verdict rests on: the region's own agents, other sources, or their silence. */
   readonly basis: 'agent' | 'external' | 'silence';
+  /** What it would be if a forced move did not make it count for nothing; `verdict` is unknown then. */
+  readonly ignored?: Verdict;
   readonly sources: readonly {
     readonly source: string;
     readonly says: Verdict | 'absent';

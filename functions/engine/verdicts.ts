@@ -6,7 +6,7 @@
 //   no Route Server session on any NVA for ISOLATED_PERIODS         lost (the region cannot announce)
 //   one other source says unhealthy (query, or all observers)       degraded
 //   two independent other sources say unhealthy                     unhealthy
-//   forced move: the agent's own verdict is ignored                 unknown
+//   forced move: whatever speaks against the region is ignored      unknown
 import type { Region, Vip } from '../../shared/topology-schema.ts';
 import type { Verdict } from '../../shared/vocabulary.ts';
 import { LOST_PERIODS, type NvaView, PROBE_PERIODS, STALE_PERIODS } from './evidence.ts';
@@ -55,7 +55,12 @@ function fuse(round: Round, vip: Vip, region: Region, row: RegionPolicy, policy:
   }
   const agent = best ?? { verdict: 'unknown', sinceMs: round.nowMs, basis: 'agent' };
   const fused = judgeOthers(round, agent, otherSources(round, vip, region, policy, sources), row);
-  return { verdict: fused.verdict, sinceMs: fused.sinceMs, basis: fused.basis, sources };
+  // A person forced traffic here: nothing that speaks against it counts until then.
+  const isForced = row.ignoreUntilMs !== undefined && round.nowMs < row.ignoreUntilMs && fused.verdict !== 'healthy';
+  const { verdict, sinceMs, basis } = fused;
+  return isForced
+    ? { verdict: 'unknown', ignored: verdict, sinceMs, basis, sources }
+    : { verdict, sinceMs, basis, sources };
 }
 
 /** Among equals the longest-standing counts: the region carries the vip as long as one NVA does. */
@@ -85,7 +90,7 @@ export function nvaVerdict(round: Round, vip: Vip, view: NvaView, row: RegionPol
   if (view.report.sessions.length > 0 && view.sessionsUp === 0) {
     return isolated(round, vip, view, row);
   }
-  return localVerdict(round, vip, view, view.report.atMs, row);
+  return localVerdict(round, vip, view, view.report.atMs);
 }
 
 function isolated(round: Round, vip: Vip, view: NvaView, row: RegionPolicy): Said {
@@ -99,7 +104,7 @@ function isolated(round: Round, vip: Vip, view: NvaView, row: RegionPolicy): Sai
   return { verdict: 'lost', sinceMs, basis: 'silence', detail };
 }
 
-function localVerdict(round: Round, vip: Vip, view: NvaView, atMs: number, row: RegionPolicy): Said {
+function localVerdict(round: Round, vip: Vip, view: NvaView, atMs: number): Said {
   const told = view.vips.get(vip.name);
   if (told === undefined) {
     return {
@@ -111,9 +116,6 @@ function localVerdict(round: Round, vip: Vip, view: NvaView, atMs: number, row: 
     };
   }
   const sinceMs = view.receivedAtMs - Math.max(0, atMs - told.local.sinceMs);
-  if (row.ignoreUntilMs !== undefined && round.nowMs < row.ignoreUntilMs) {
-    return { verdict: 'unknown', sinceMs, basis: 'agent', detail: `${told.local.verdict}, ignored by a forced move` };
-  }
   // An agent that says goodbye goes to last resort: as good as its own failure, and known in time.
   if (view.report?.stopping === true) {
     return { verdict: 'unhealthy', sinceMs: view.receivedAtMs, basis: 'agent', detail: 'agent is stopping' };

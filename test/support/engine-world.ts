@@ -1,5 +1,6 @@
 // Builds what the decision engine is told, in a few words: a deployment, and what its agents last reported.
 
+import { orderedPrepend } from '../../functions/engine/possible.ts';
 import type {
   EngineConfig,
   Intent,
@@ -146,7 +147,7 @@ export function allWell(
       const vips = config.vips.flatMap((vip): ReportVip[] => {
         const row = policy.vips[vip.name]?.regions[region.name];
         if (row === undefined) return [];
-        const prepend = row.rung * config.ladder.step;
+        const prepend = orderedPrepend(config, vip, row, region.nvas, nva);
         return [
           {
             vip: vip.name,
