@@ -21,8 +21,9 @@ const OWN_FAILURES: ReadonlySet<string> = new Set([
 
 /** The code of an error, or its message where it has none. */
 export function codeOf(error: unknown): string {
-  if (error instanceof Error) return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-  return String(error);
+  if (typeof error !== 'object' || error === null) return String(error);
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return 'message' in error ? String(error.message) : String(error);
 }
 
 export const isOwnFailure = (error: unknown): boolean => OWN_FAILURES.has(codeOf(error));
