@@ -42,8 +42,9 @@ export function startNva(network: Network, host: string, config: DataPlaneConfig
       waiting.set(lastId, ({ value, problem }) =>
         problem === undefined ? resolve(value as T) : reject(new Error(problem)),
       );
+      const given = args.filter((arg) => arg !== undefined);
       // A process that has ended answers by its exit.
-      if (child.connected) child.send({ id: lastId, method, args }, () => undefined);
+      if (child.connected) child.send({ id: lastId, method, args: given }, () => undefined);
       else reject(new Error(`${host} has ended`));
     });
   return {

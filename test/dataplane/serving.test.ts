@@ -7,7 +7,7 @@ import { describeWith } from '../support/needs.ts';
 import { curl } from './load.ts';
 import { type Network, until } from './network.ts';
 import { startNva, type TestNva } from './nva.ts';
-import { appAddress, configOf, createTwoRegions, nvaAddress, routeTo, VIP } from './two-regions.ts';
+import { appAddress, configOf, createRegions, nvaAddress, routeTo, VIP } from './regions.ts';
 
 const NEEDS = { programs: ['ip', 'bridge', 'nft', 'haproxy', 'conntrack', 'curl', 'nsenter', 'setpriv'], root: true };
 const URL = `http://${VIP}/`;
@@ -31,7 +31,7 @@ describeWith(NEEDS, 'a vip is served', () => {
     const inNva = (...argv: string[]) => network.run('nva-a', argv);
 
     beforeAll(async () => {
-      network = await createTwoRegions({ appsReturnByNva: mode === 'dnat-udr' });
+      network = await createRegions({ appsReturnByNva: mode === 'dnat-udr' });
       network.run('nva-a', ['nft', '-f', '-'], FOREIGN);
       inNva('ip', 'addr', 'add', '203.0.113.9/32', 'dev', 'lo');
       routeTo(network, 'a');
@@ -134,14 +134,14 @@ describeWith(NEEDS, 'a vip is served', () => {
   describe('but never over what somebody else made', () => {
     let network: Network;
     beforeAll(async () => {
-      network = await createTwoRegions();
+      network = await createRegions();
     }, 60_000);
     afterAll(() => network.remove());
 
     test('an interface of our name is left as it is, and said', async () => {
       network.run('nva-b', ['ip', 'link', 'add', 'anycast1', 'type', 'bridge']);
       network.run('nva-b', ['ip', 'addr', 'add', '203.0.113.1/32', 'dev', 'anycast1']);
-      const nva = startNva(network, 'nva-b', configOf('b', 'snat', { second: true }));
+      const nva = startNva(network, 'nva-b', configOf('b', 'snat', { owners: ['a'] }));
       await expect(nva.apply()).rejects.toThrow(/devices: anycast1 exists and is not marked as ours/);
       await nva.remove();
       expect(network.run('nva-b', ['ip', '-br', 'addr', 'show', 'anycast1'])).toContain('203.0.113.1/32');

@@ -1,4 +1,4 @@
-// The network most data-plane tests stand on: a client, the on-premises router, two regions of one NVA and one application.
+// The network most data-plane tests stand on: a client, the on-premises router, regions of one NVA and one application.
 //
 //   client --- hq --- router --+-- ra --- nva-a, app-a    (10.1.0.0/16)
 //                              +-- rb --- nva-b, app-b    (10.2.0.0/16)
@@ -7,9 +7,9 @@ import type { DataPlaneConfig, DataPlaneVip } from '../../nva-agent/dataplane/pl
 import { createNetwork, type HostPlan, type Network, NODE, until } from './network.ts';
 
 export const VIP = '192.0.2.10';
-export const REGIONS = ['a', 'b'] as const;
-export type RegionName = (typeof REGIONS)[number];
-const net = { a: '10.1', b: '10.2' } as const;
+export type RegionName = 'a' | 'b' | 'c';
+const net = { a: '10.1', b: '10.2', c: '10.3' } as const;
+const innerAddress = { a: '169.254.92.1', b: '169.254.92.2', c: '169.254.92.3' } as const;
 export const nvaAddress = (region: RegionName): string => `${net[region]}.1.4`;
 export const appAddress = (region: RegionName): string => `${net[region]}.2.10`;
 
@@ -19,7 +19,14 @@ const FORWARDING = ['net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0', 'n
 const NO_REDIRECTS = ['net.ipv4.conf.all.send_redirects=0', 'net.ipv4.conf.default.send_redirects=0'];
 const MANY_CONNECTIONS = ['net.ipv4.ip_local_port_range=10000 65000', 'net.ipv4.tcp_tw_reuse=1'];
 
-export async function createTwoRegions(options: { readonly appsReturnByNva?: boolean } = {}): Promise<Network> {
+export interface RegionOptions {
+  readonly appsReturnByNva?: boolean;
+  /** Two when not said. */
+  readonly regions?: readonly RegionName[];
+}
+
+export async function createRegions(options: RegionOptions = {}): Promise<Network> {
+  const regions = options.regions ?? ['a', 'b'];
   const hosts: HostPlan[] = [
     {
       name: 'client',
@@ -29,14 +36,10 @@ export async function createTwoRegions(options: { readonly appsReturnByNva?: boo
     },
     {
       name: 'router',
-      legs: [
-        ['hq', '10.200.0.1/24'],
-        ['ra', '10.1.200.1/16'],
-        ['rb', '10.2.200.1/16'],
-      ],
+      legs: [['hq', '10.200.0.1/24'], ...regions.map((region) => [`r${region}`, `${net[region]}.200.1/16`] as const)],
       sysctls: [...FORWARDING, ...NO_REDIRECTS],
     },
-    ...REGIONS.flatMap((region): HostPlan[] => [
+    ...regions.flatMap((region): HostPlan[] => [
       {
         name: `nva-${region}`,
         legs: [[`r${region}`, `${nvaAddress(region)}/16`]],
@@ -50,9 +53,9 @@ export async function createTwoRegions(options: { readonly appsReturnByNva?: boo
       },
     ]),
   ];
-  const network = createNetwork(['hq', 'ra', 'rb'], hosts);
+  const network = createNetwork(['hq', ...regions.map((region) => `r${region}`)], hosts);
   try {
-    await Promise.all(REGIONS.map((region) => startApp(network, `app-${region}`, region)));
+    await Promise.all(regions.map((region) => startApp(network, `app-${region}`, region)));
   } catch (error) {
     await network.remove();
     throw error;
@@ -98,15 +101,26 @@ export function stopSpraying(network: Network): void {
   network.run('router', ['ip', 'rule', 'del', 'fwmark', '1', 'lookup', '101']);
 }
 
-/** The data plane of one region's NVA for the vip. */
+/** The data plane of one region's NVA for the vip; with `owners`, second chances with these regions. */
 export function configOf(
   region: RegionName,
   mode: DataPlaneVip['mode'],
-  more: Partial<DataPlaneVip> & { readonly second?: boolean } = {},
+  more: Partial<DataPlaneVip> & { readonly owners?: readonly RegionName[] } = {},
 ): DataPlaneConfig {
-  const { second, ...vip } = more;
-  const other = region === 'a' ? 'b' : 'a';
-  const inner = { a: '169.254.92.1', b: '169.254.92.2' };
+  const { owners = [], ...vip } = more;
+  const peers = owners.map((other) => ({
+    nva: `nva-${other}`,
+    address: nvaAddress(other),
+    innerAddress: innerAddress[other],
+  }));
+  const tunnel = {
+    port: 4789,
+    vni: 92,
+    mtu: 1450,
+    address: nvaAddress(region),
+    innerAddress: innerAddress[region],
+    peers,
+  };
   return {
     nva: `nva-${region}`,
     address: nvaAddress(region),
@@ -122,21 +136,10 @@ export function configOf(
         ],
         idleSeconds: 60,
         drainSeconds: 20,
-        ...(second === true ? { secondChance: { capSeconds: 60, peers: [`nva-${other}`] } } : {}),
+        ...(peers.length === 0 ? {} : { secondChance: { capSeconds: 60, peers: peers.map((peer) => peer.nva) } }),
         ...vip,
       },
     ],
-    ...(second === true
-      ? {
-          tunnel: {
-            port: 4789,
-            vni: 92,
-            mtu: 1450,
-            address: nvaAddress(region),
-            innerAddress: inner[region],
-            peers: [{ nva: `nva-${other}`, address: nvaAddress(other), innerAddress: inner[other] }],
-          },
-        }
-      : {}),
+    ...(peers.length === 0 ? {} : { tunnel }),
   };
 }

@@ -1,0 +1,276 @@
+// Second chances in the real kernel: no established connection breaks when the route moves; without them some do.
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { SECOND_CHANCE_TABLE } from '../../nva-agent/dataplane/plan.ts';
+import { parseOwners } from '../../nva-agent/dataplane/second-chance-rules.ts';
+import { describeWith } from '../support/needs.ts';
+import { curl, failuresOf, type LoadPlan, type LoadResult, runLoad } from './load.ts';
+import { type Network, until } from './network.ts';
+import { startNva, type TestNva } from './nva.ts';
+import {
+  configOf,
+  createRegions,
+  nvaAddress,
+  type RegionName,
+  routeTo,
+  sprayPackets,
+  stopSpraying,
+  VIP,
+} from './regions.ts';
+
+const NEEDS = {
+  programs: ['ip', 'bridge', 'nft', 'haproxy', 'conntrack', 'nsenter', 'setpriv', 'sysctl', 'curl'],
+  root: true,
+};
+
+/** All kinds of connections for four seconds: about 130 in all, 2 MB a second. */
+const LOAD: LoadPlan = {
+  address: VIP,
+  httpPort: 80,
+  halfClosePort: 81,
+  seconds: 4,
+  requestsPerSecond: 25,
+  requestBytes: 30_000,
+  requestMs: 105,
+  keepAlives: 20,
+  downloads: 3,
+  downloadBytes: 400_000,
+  uploads: 3,
+  uploadBytes: 2_000_000,
+  halfCloses: 5,
+};
+
+function ownersAt(network: Network, host: string): ReadonlyMap<string, string> {
+  return parseOwners(network.run(host, ['nft', '-j', 'list', 'map', 'ip', SECOND_CHANCE_TABLE, 'owners']));
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Moves the route b, a, b, ... evenly while the load runs. */
+async function moveDuring(
+  network: Network,
+  load: Promise<LoadResult>,
+  moves: readonly RegionName[],
+): Promise<LoadResult> {
+  const pauseMs = (LOAD.seconds * 1000) / (moves.length + 1);
+  for (const region of moves) {
+    await sleep(pauseMs);
+    routeTo(network, region);
+  }
+  return load;
+}
+
+describeWith(NEEDS, 'second chances', () => {
+  jest.setTimeout(60_000);
+
+  describe.each(['reverse-proxy', 'snat'] as const)('with %s', (mode) => {
+    let network: Network;
+    let a: TestNva;
+    let b: TestNva;
+    beforeAll(async () => {
+      network = await createRegions();
+      a = startNva(network, 'nva-a', configOf('a', mode, { owners: ['b'] }));
+      b = startNva(network, 'nva-b', configOf('b', mode, { owners: ['a'] }));
+      await Promise.all([a.apply(), b.apply()]);
+    });
+    afterAll(() => network.remove());
+
+    test('not armed, moves break connections', async () => {
+      routeTo(network, 'a');
+      const result = await moveDuring(network, runLoad(network, 'client', LOAD), ['b', 'a', 'b']);
+      expect(result.keepAlives.failed).toBe(LOAD.keepAlives);
+      expect(result.downloads.failed).toBe(LOAD.downloads);
+      expect(failuresOf(result)).toBeGreaterThan(LOAD.keepAlives + LOAD.downloads);
+      expect((await b.status()).secondChance.handedOver).toBe(0);
+    });
+
+    test('armed, moves both ways break none', async () => {
+      routeTo(network, 'a');
+      expect(await b.arm('orders')).toEqual({ type: 'active', peer: 'nva-a' });
+      // One order to one side: the other mirrors it.
+      await until('a is armed too', () => (ownersAt(network, 'nva-a').size === 1 ? true : undefined));
+      const result = await moveDuring(network, runLoad(network, 'client', LOAD), ['b', 'a', 'b', 'a']);
+      expect(result.reasons).toEqual([]);
+      expect(failuresOf(result)).toBe(0);
+      expect(result.requests.done).toBeGreaterThan(80);
+      expect((await a.status()).secondChance.handedOver).toBeGreaterThan(0);
+      expect((await b.status()).secondChance.handedOver).toBeGreaterThan(0);
+      await b.disarm('orders');
+      await until('a lets go too', () => (ownersAt(network, 'nva-a').size === 0 ? true : undefined), 1500);
+    });
+
+    test('armed, a spray of single packets over both breaks none; not armed it breaks nearly all', async () => {
+      const few = {
+        ...LOAD,
+        seconds: 3,
+        requestsPerSecond: 20,
+        downloads: 1,
+        uploads: 1,
+        halfCloses: 2,
+        keepAlives: 10,
+      };
+      await b.arm('orders');
+      sprayPackets(network);
+      const armed = await runLoad(network, 'client', few);
+      await b.disarm('orders');
+      const bare = await runLoad(network, 'client', few);
+      stopSpraying(network);
+      expect(armed.reasons).toEqual([]);
+      expect(failuresOf(armed)).toBe(0);
+      expect(bare.requests.failed).toBeGreaterThan(bare.requests.done);
+      expect(bare.downloads.failed).toBe(few.downloads);
+    });
+
+    test('applied again or changed, it stays armed', async () => {
+      await b.arm('orders');
+      expect(await b.apply()).toEqual([]);
+      await sleep(1000);
+      expect(ownersAt(network, 'nva-b').size).toBe(1);
+      await b.disarm('orders');
+      expect(ownersAt(network, 'nva-b').size).toBe(0);
+    });
+  });
+
+  describe('let go', () => {
+    let network: Network;
+    let a: TestNva;
+    let b: TestNva;
+    beforeAll(async () => {
+      network = await createRegions();
+    });
+    afterAll(() => network.remove());
+    const start = async () => {
+      a = startNva(network, 'nva-a', configOf('a', 'snat', { owners: ['b'] }));
+      b = startNva(network, 'nva-b', configOf('b', 'snat', { owners: ['a'] }));
+      await Promise.all([a.apply(), b.apply()]);
+      expect(await b.arm('orders')).toEqual({ type: 'active', peer: 'nva-a' });
+    };
+    afterEach(() => {
+      for (const nva of [a, b]) nva.child.kill('SIGKILL');
+    });
+
+    test.each(['SIGKILL', 'SIGSTOP'] as const)('within two seconds when the agent gets %s', async (signal) => {
+      await start();
+      b.child.kill(signal);
+      const startedMs = performance.now();
+      await until('the map is empty', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined), 4000);
+      expect(performance.now() - startedMs).toBeLessThan(2600);
+      b.child.kill('SIGCONT');
+    });
+
+    test('when the peer is silent, and armed again when it is back', async () => {
+      await start();
+      network.run('nva-a', ['ip', 'link', 'set', 'anycast1', 'down']);
+      await until('the map is empty', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined), 4000);
+      expect((await b.status()).secondChance.vips).toMatchObject([{ vip: 'orders', phase: 'waiting' }]);
+      await a.apply();
+      await until('armed again', () => (ownersAt(network, 'nva-b').size === 1 ? true : undefined), 4000);
+    });
+
+    test('at the cap, on both sides', async () => {
+      await start();
+      await b.arm('orders', { capSeconds: 2 });
+      await until('b has ended it', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined), 4000);
+      await until('a has ended it', () => (ownersAt(network, 'nva-a').size === 0 ? true : undefined), 4000);
+      expect((await b.status()).secondChance.ended.at(-1)).toMatchObject({ vip: 'orders', why: 'cap' });
+    });
+
+    test('and is never armed over a path that does not carry full packets', async () => {
+      await start();
+      await b.disarm('orders');
+      network.run('router', ['ip', 'link', 'set', 'rb', 'mtu', '1400']);
+      await until('no confirmation is fresh', async () =>
+        (await b.arm('orders')).type === 'waiting' ? true : undefined,
+      );
+      await sleep(1000);
+      expect(ownersAt(network, 'nva-b').size).toBe(0);
+      network.run('router', ['ip', 'link', 'set', 'rb', 'mtu', '1500']);
+    });
+
+    test('a connection that lives nowhere is reset by its last owner, and no packet goes round', async () => {
+      await start();
+      routeTo(network, 'a');
+      const load = runLoad(network, 'client', {
+        ...LOAD,
+        seconds: 4,
+        requestsPerSecond: 0,
+        keepAlives: 5,
+        halfCloses: 0,
+      });
+      await sleep(1000);
+      routeTo(network, 'b');
+      await until('b hands over', async () => ((await b.status()).secondChance.handedOver > 0 ? true : undefined));
+      network.run('nva-a', ['conntrack', '-F']);
+      const result = await load;
+      expect(result.uploads.failed).toBe(LOAD.uploads);
+      expect(result.keepAlives.failed).toBe(5);
+      expect((await a.status()).secondChance.handedOver).toBe(0);
+    });
+
+    test('what comes through the tunnel for others than our vips is dropped', async () => {
+      await start();
+      const app = '10.1.2.10';
+      network.run('nva-b', ['ip', 'route', 'add', `${app}/32`, 'via', '169.254.92.1', 'dev', 'anycast1']);
+      const askThroughTunnel = () =>
+        curl(network, 'nva-b', `http://${app}:8080/`, '--interface', nvaAddress('b'), '--connect-timeout', '1');
+      expect(askThroughTunnel()).toBeUndefined();
+      // Without our table the same packets do arrive: it is the rules that keep them out.
+      network.run('nva-a', ['nft', 'delete', 'table', 'ip', SECOND_CHANCE_TABLE]);
+      expect(askThroughTunnel()).toContain('x-app: a');
+    });
+  });
+
+  describe('with three NVAs', () => {
+    let network: Network;
+    beforeAll(async () => {
+      network = await createRegions({ regions: ['a', 'b', 'c'] });
+    });
+    afterAll(() => network.remove());
+
+    test('the previous owner must be named, and may be another one at each switch', async () => {
+      const [a, b, c] = (['a', 'b', 'c'] as const).map((region) => {
+        const owners = (['a', 'b', 'c'] as const).filter((other) => other !== region);
+        return startNva(network, `nva-${region}`, configOf(region, 'reverse-proxy', { owners }));
+      });
+      if (a === undefined || b === undefined || c === undefined) throw new Error('three were started');
+      await Promise.all([a.apply(), b.apply(), c.apply()]);
+      expect(await c.arm('orders')).toEqual({ type: 'refused', why: 'peer-not-named' });
+      expect(await c.arm('orders', { peer: 'nva-x' })).toEqual({ type: 'refused', why: 'unknown-peer' });
+      routeTo(network, 'a');
+      const load = runLoad(network, 'client', { ...LOAD, requestsPerSecond: 0 });
+      await sleep(1500);
+      expect(await b.arm('orders', { peer: 'nva-a' })).toEqual({ type: 'active', peer: 'nva-a' });
+      routeTo(network, 'b');
+      await sleep(1500);
+      expect(await c.arm('orders', { peer: 'nva-a' })).toEqual({ type: 'active', peer: 'nva-a' });
+      routeTo(network, 'c');
+      const result = await load;
+      expect(result.reasons).toEqual([]);
+      expect(failuresOf(result)).toBe(0);
+    });
+  });
+
+  describe('set up while connections flow', () => {
+    let network: Network;
+    beforeAll(async () => {
+      network = await createRegions();
+    });
+    afterAll(() => network.remove());
+
+    test('those connections have a second chance too, and a strict reverse path filter does not take it away', async () => {
+      for (const host of ['nva-a', 'nva-b']) network.run(host, ['sysctl', '-q', '-w', 'net.ipv4.conf.all.rp_filter=1']);
+      const a = startNva(network, 'nva-a', configOf('a', 'reverse-proxy'));
+      const b = startNva(network, 'nva-b', configOf('b', 'reverse-proxy'));
+      await Promise.all([a.apply(), b.apply()]);
+      routeTo(network, 'a');
+      const load = runLoad(network, 'client', { ...LOAD, seconds: 8, requestsPerSecond: 0, halfCloses: 0 });
+      await sleep(1000);
+      const owners = (region: RegionName, other: RegionName) => configOf(region, 'reverse-proxy', { owners: [other] });
+      await Promise.all([a.apply(owners('a', 'b')), b.apply(owners('b', 'a'))]);
+      expect(await b.arm('orders')).toEqual({ type: 'active', peer: 'nva-a' });
+      routeTo(network, 'b');
+      const result = await load;
+      expect(result.reasons).toEqual([]);
+      expect(failuresOf(result)).toBe(0);
+    });
+  });
+});
