@@ -35,6 +35,7 @@ export async function startBird(
   const process = processes.start({
     name,
     namespace,
+    isOwnMachine: true,
     argv: ['bird', '-f', '-c', file, '-s', socket, '-P', join(folder, `${name}.pid`)],
   });
   const ask = (...words: string[]) => query(socket, words);

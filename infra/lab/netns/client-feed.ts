@@ -45,6 +45,7 @@ export async function startClient({ plan, processes }: LabContext, files: LabFil
   };
   const process = processes.start({
     name: 'client',
+    isOwnMachine: true,
     namespace: plan.client,
     argv: nodeArgv(join(import.meta.dirname, 'client.ts'), JSON.stringify(options)),
     ipc: true,

@@ -1,12 +1,15 @@
 // Starts, signals and ends the processes of the lab, each in its namespace, each gone when the lab is gone.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { OperatingError } from '../../../shared/errors.ts';
 import { inNamespace } from './namespaces.ts';
 
 /** A process that has not ended this long after SIGTERM gets SIGKILL. */
 const STOP_MS = 3000;
+/** Lowest real-time priority (sched(7)): before all ordinary processes. */
+const PREFERRED = ['chrt', '--rr', '1'] as const;
 const SBIN = '/usr/local/sbin:/usr/sbin:/sbin';
 
 export interface LabProcess {
@@ -29,6 +32,11 @@ export interface ProcessOptions {
   readonly argv: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly ipc?: boolean;
+  /**
+   * It stands for a machine of its own (router, NVA, application, client): the kernel runs it before anything else, so
+   * that what is measured is the network and not the load of the computer the lab happens to run on.
+   */
+  readonly isOwnMachine?: boolean;
   /** Called with each line it writes to stdout. */
   readonly onLine?: (line: string) => void;
 }
@@ -41,8 +49,18 @@ export interface ProcessTable {
   killAll(): Promise<void>;
 }
 
+/** Whether this user may give processes a real-time priority; containers often forbid it. */
+export async function mayPreferProcesses(): Promise<boolean> {
+  try {
+    await promisify(execFile)(PREFERRED[0], [...PREFERRED.slice(1), 'true'], { timeout: STOP_MS });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Output of each process goes to `<name>.log` in the folder. */
-export function createProcessTable(folder: string): ProcessTable {
+export function createProcessTable(folder: string, mayPrefer: boolean): ProcessTable {
   const started = new Set<LabProcess>();
   let isClosed = false;
   const running = () => [...started].filter((process) => process.isRunning());
@@ -50,7 +68,8 @@ export function createProcessTable(folder: string): ProcessTable {
     start: (options) => {
       if (isClosed)
         throw new OperatingError('closing', `${options.name} not started: the lab is closing`, { retryable: false });
-      const process = startProcess(options, folder);
+      const preferred = mayPrefer && options.isOwnMachine === true ? PREFERRED : [];
+      const process = startProcess({ ...options, argv: [...preferred, ...options.argv] }, folder);
       started.add(process);
       return process;
     },

@@ -89,6 +89,7 @@ export async function startRegion(lab: LabContext, plan: RegionPlan, files: LabF
 async function startApp(lab: LabContext, plan: RegionPlan): Promise<LabProcess> {
   const process = lab.processes.start({
     name: `${plan.short}-app`,
+    isOwnMachine: true,
     namespace: plan.app.namespace,
     argv: nodeArgv(join(import.meta.dirname, 'app.ts'), plan.region, plan.app.address, String(APP_PORT)),
     ipc: true,
@@ -111,7 +112,7 @@ export async function untilReady(process: LabProcess): Promise<object> {
 
 function startNva({ folder, processes }: LabContext, plan: RegionPlan): LabProcess[] {
   const start = (part: string, argv: readonly string[]) =>
-    processes.start({ name: `${plan.short}-${part}`, namespace: plan.nva.namespace, argv });
+    processes.start({ name: `${plan.short}-${part}`, namespace: plan.nva.namespace, argv, isOwnMachine: true });
   return [
     start('agent', [
       ...nodeArgv(join(REPOSITORY, 'nva-agent/main.ts'), 'run', '--config', join(folder, `${plan.short}-agent.yaml`)),

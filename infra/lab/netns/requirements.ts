@@ -6,6 +6,7 @@ const PROGRAMS: readonly { readonly program: string; readonly debianPackage: str
   { program: 'ip', debianPackage: 'iproute2' },
   { program: 'nsenter', debianPackage: 'util-linux' },
   { program: 'setpriv', debianPackage: 'util-linux' },
+  { program: 'chrt', debianPackage: 'util-linux' },
   { program: 'sysctl', debianPackage: 'procps' },
   { program: 'bird', debianPackage: 'bird2' },
   { program: 'birdc', debianPackage: 'bird2' },

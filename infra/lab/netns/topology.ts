@@ -58,8 +58,8 @@ export function labTopology(plan: LabPlan, choices: TopologyChoices): object {
     name: 'netns-lab',
     transport: { kind: 'expressroute', circuits: 'separate' },
     prepend: { asn: 64500, ...LADDER },
-    // BIRD takes changes at any rate, so the second UPDATE of a paced change follows after one second instead of thirty.
-    timing: { reportSeconds: 2, tickSeconds: 5, routeChangeSeconds: 1, holdSeconds: choices.holdSeconds },
+    // BIRD takes changes at any rate, so no change has to wait for a window or be said once more when it closes.
+    timing: { reportSeconds: 2, tickSeconds: 5, routeChangeSeconds: 0, holdSeconds: choices.holdSeconds },
     addressSpaces: { azure: plan.regions.map((region) => region.space), onPremises: ['10.200.0.0/16'] },
     regions: plan.regions.map((region) => ({
       name: region.region,

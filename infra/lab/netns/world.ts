@@ -13,7 +13,7 @@ import { runPrefix } from './leftovers.ts';
 import { createNamespaces, removeLeftovers, removeNamespaces } from './namespaces.ts';
 import { planLab, VIP } from './plan.ts';
 import { delay, until } from './poll.ts';
-import { createProcessTable } from './processes.ts';
+import { createProcessTable, mayPreferProcesses } from './processes.ts';
 import { type RunningRegion, startRegion } from './region.ts';
 import { type RouteWatch, startRouteWatch } from './route-watch.ts';
 import { LADDER } from './topology.ts';
@@ -60,7 +60,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const plan = planLab(runPrefix(process.pid));
   const folder = join(tmpdir(), plan.prefix);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const context: LabContext = { plan, folder, processes: createProcessTable(folder) };
+  const context: LabContext = { plan, folder, processes: createProcessTable(folder, await mayPrefer(options)) };
   let gone: Promise<void> | undefined;
   const stop = () => {
     gone ??= tearDown(context, options.keep);
@@ -73,6 +73,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     await stop();
     throw error;
   }
+}
+
+async function mayPrefer(options: WorldOptions): Promise<boolean> {
+  const isAllowed = await mayPreferProcesses();
+  if (!isAllowed) options.say('real-time priority is not allowed here: figures include the load of this machine');
+  return isAllowed;
 }
 
 async function tearDown({ plan, folder, processes }: LabContext, keep: boolean): Promise<void> {
