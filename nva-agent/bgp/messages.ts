@@ -124,3 +124,14 @@ export function isEndOfRib(update: UpdateMessage): boolean {
     update.discardedAttributes === undefined
   );
 }
+
+/** What an UPDATE does to the routes learned before: RFC 7606's treat-as-withdraw applied, withdrawals first. */
+export function effectOf(update: UpdateMessage): {
+  readonly withdrawn: readonly string[];
+  readonly announced: readonly string[];
+} {
+  const { withdrawn, announced } = update;
+  return update.treatAsWithdraw === true
+    ? { withdrawn: [...withdrawn, ...announced], announced: [] }
+    : { withdrawn, announced };
+}

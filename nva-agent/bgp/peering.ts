@@ -9,19 +9,17 @@ import { receive } from './frame.ts';
 import {
   createFsm,
   createIncomingFsm,
-  type EventName,
   type Fsm,
-  type FsmAction,
   type FsmConfig,
   type FsmEvent,
   nextTimerMs,
   noteSendQueue,
   noteUpdateSent,
   postponeIdleHold,
-  type SessionState,
   step,
   takeDueTimer,
 } from './fsm.ts';
+import type { EventName, FsmAction, SessionState } from './fsm-table.ts';
 import { BGP_VERSION, ERROR_CODE, OPEN_ERROR } from './iana.ts';
 import {
   type Message,

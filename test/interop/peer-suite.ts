@@ -75,9 +75,10 @@ export function testPeer(suite: PeerSuite): void {
     );
 
   const check = (name: string, body: () => Promise<void>) => test(name, body, TEST_MS_MAX);
+  const skipped = test.skip;
   const checkUnless = (reason: string | undefined, name: string, body: () => Promise<void>) => {
     if (reason === undefined) check(name, body);
-    else test.skip(`${name}: ${reason}`, body);
+    else skipped(`${name}: ${reason}`, body);
   };
 
   check('establish, announce, change the prepend by one UPDATE, withdraw', async () => {

@@ -2,9 +2,12 @@
 
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
+import { receive } from '../../nva-agent/bgp/frame.ts';
 import { type Listener, listen } from '../../nva-agent/bgp/listener.ts';
 import type { Route, UpdateMessage } from '../../nva-agent/bgp/messages.ts';
 import { createSession, type Session, type SessionEvent, type SessionOptions } from '../../nva-agent/bgp/session.ts';
+import { message, open } from './bgp-bytes.ts';
+import { until } from './until.ts';
 
 const closers: (() => Promise<unknown> | undefined)[] = [];
 
@@ -98,6 +101,42 @@ export async function rawServer(onConnection: (socket: Socket) => void): Promise
     await new Promise((resolve) => server.close(resolve));
   });
   return { server, port: (server.address() as AddressInfo).port };
+}
+
+/** A session of ours with a raw peer that has sent OPEN (AS 65515) and, if asked, message(4, []). */
+export async function rawPeer(
+  options: Partial<SessionOptions> = {},
+  peer: { keepalives?: 'one' | 'none' } = { keepalives: 'one' },
+) {
+  const messages: [number, number][] = [];
+  const failures: string[] = [];
+  let rest: Uint8Array = new Uint8Array(0);
+  let socket: Socket | undefined;
+  const { port } = await rawServer((accepted) => {
+    socket ??= accepted;
+    if (accepted !== socket) return;
+    accepted.on('data', (chunk) => {
+      const received = receive(rest, chunk);
+      rest = received.rest;
+      messages.push(...received.messages.map((bytes): [number, number] => [bytes[18] as number, bytes[19] ?? 0]));
+    });
+    accepted.on('close', () => failures.push('closed'));
+    accepted.write(open({ asn: 65515, routerId: [10, 0, 0, 5], parameters: [2, 2, 2, 0] }));
+    if (peer.keepalives === 'one') accepted.write(message(4, []));
+  });
+  const nva = record({
+    peerAddress: '127.0.0.1',
+    peerPort: port,
+    peerAsn: 65515,
+    localAsn: 65001,
+    routerId: '10.0.0.1',
+    idleHoldBaseMs: 5000,
+    idleHoldMaxMs: 5000,
+    ...options,
+  });
+  const wanted = peer.keepalives === 'one' ? 'Established' : 'OpenConfirm';
+  await until(wanted, () => nva.session.state() === wanted);
+  return { nva, messages, failures, socket: socket as unknown as Socket };
 }
 
 /** Stops whatever the functions above started, newest first. */

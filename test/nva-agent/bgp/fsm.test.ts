@@ -3,22 +3,24 @@ import { describe, expect, test } from '@jest/globals';
 import {
   createFsm,
   createIncomingFsm,
-  EVENT_NAMES,
-  type EventName,
   type Fsm,
-  type FsmAction,
   idleHoldMs,
   LARGE_HOLD_MS,
   nextTimerMs,
   noteSendQueue,
   noteUpdateSent,
   postponeIdleHold,
-  SESSION_STATES,
-  type SessionState,
   STABLE_MS,
   step,
   takeDueTimer,
 } from '../../../nva-agent/bgp/fsm.ts';
+import {
+  EVENT_NAMES,
+  type EventName,
+  type FsmAction,
+  SESSION_STATES,
+  type SessionState,
+} from '../../../nva-agent/bgp/fsm-table.ts';
 import { protocolError } from '../../../nva-agent/bgp/messages.ts';
 
 const CONFIG = {

@@ -1,7 +1,7 @@
 // RFC 7606, revised error handling for UPDATE: one test per section, each with the octets that force it.
 import { describe, expect, test } from '@jest/globals';
 import { decodeMessage } from '../../../nva-agent/bgp/codec.ts';
-import type { UpdateMessage } from '../../../nva-agent/bgp/messages.ts';
+import { effectOf, isEndOfRib, type UpdateMessage } from '../../../nva-agent/bgp/messages.ts';
 import {
   AS_PATH_65001,
   MANDATORY,
@@ -251,4 +251,20 @@ describe('RFC 6793, between speakers of different AS sizes', () => {
     const path = [0x40, 2, 4, 2, 1, 0xfd, 0xe9];
     expectDiscard(withAttributes(ORIGIN_IGP, path, NEXT_HOP_10, attribute), [code], { as2: true });
   });
+});
+
+test('section 2, the effect on routes learned before: treated as withdrawn, or as they stand', () => {
+  const update: UpdateMessage = { type: 'update', withdrawn: ['10.0.0.0/8'], announced: ['192.0.2.10/32'] };
+  expect(effectOf(update)).toEqual({ withdrawn: ['10.0.0.0/8'], announced: ['192.0.2.10/32'] });
+  expect(effectOf({ ...update, treatAsWithdraw: true })).toEqual({
+    withdrawn: ['10.0.0.0/8', '192.0.2.10/32'],
+    announced: [],
+  });
+});
+
+test('RFC 4724 section 2: End-of-RIB is an UPDATE with nothing in it', () => {
+  const empty: UpdateMessage = { type: 'update', withdrawn: [], announced: [] };
+  expect(isEndOfRib(empty)).toBe(true);
+  expect(isEndOfRib({ ...empty, origin: 'igp' })).toBe(false);
+  expect(isEndOfRib({ ...empty, withdrawn: ['10.0.0.0/8'] })).toBe(false);
 });
