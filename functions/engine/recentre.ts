@@ -38,6 +38,11 @@ export function recentreNow(vr: VipRound, cause: Cause): Pick<IntentOutcome, 'ou
     };
   }
   if (isCentred(vr)) return { outcome: 'already-so', reasons: [] };
+  const windowMs = vr.policy.changedAtMs + vr.round.config.routeChangeMs;
+  if (vr.round.nowMs < windowMs) {
+    lookAt(vr.round, windowMs);
+    return { outcome: 'waiting', reasons: [{ code: 'pacing', detail: 'the last change is too recent' }] };
+  }
   const step = nextStep(vr);
   if (step !== undefined) takeStep(vr, step, cause);
   const detail = step === undefined ? 'the last step is not proved yet' : `${step.region} goes to rung ${step.rung}`;

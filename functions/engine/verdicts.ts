@@ -90,7 +90,7 @@ export function nvaVerdict(round: Round, vip: Vip, view: NvaView, row: RegionPol
   if (view.report.sessions.length > 0 && view.sessionsUp === 0) {
     return isolated(round, vip, view, row);
   }
-  return localVerdict(round, vip, view, view.report.atMs);
+  return localVerdict(vip, view, view.report.atMs);
 }
 
 function isolated(round: Round, vip: Vip, view: NvaView, row: RegionPolicy): Said {
@@ -104,7 +104,7 @@ function isolated(round: Round, vip: Vip, view: NvaView, row: RegionPolicy): Sai
   return { verdict: 'lost', sinceMs, basis: 'silence', detail };
 }
 
-function localVerdict(round: Round, vip: Vip, view: NvaView, atMs: number): Said {
+function localVerdict(vip: Vip, view: NvaView, atMs: number): Said {
   const told = view.vips.get(vip.name);
   if (told === undefined) {
     return {
