@@ -41,7 +41,10 @@ export interface HostOptions {
   readonly address?: string;
   /** Port of the local RPC endpoint; 0 (default) takes a free one. */
   readonly rpcPort?: number;
-  /** SQLite file of the task hub; ':memory:' by default. */
+  /**
+   * SQLite file of the task hub; ':memory:' by default. With durableRpcUrl it holds only when timers last ran, so that
+   * missed runs are noticed; then it must be another file than the owner's.
+   */
   readonly taskHubFile?: string;
   /** RPC endpoint of the process that owns the task hub: this one then runs HTTP and timer triggers only. */
   readonly durableRpcUrl?: string;
