@@ -31,7 +31,9 @@ export function watchOutage(
   request: FinishedRequest,
 ): { readonly watch: OutageWatch; readonly ended?: Outage } {
   if (request.region === null) {
-    const startedAtMs = watch.open?.startedAtMs ?? watch.lastAnswerAtMs ?? request.startedAtMs;
+    // Before the first answer there was no service to lose.
+    if (watch.lastAnswerAtMs === null) return { watch };
+    const startedAtMs = watch.open?.startedAtMs ?? watch.lastAnswerAtMs;
     const failedRequests = (watch.open?.failedRequests ?? 0) + 1;
     return { watch: { ...watch, open: { startedAtMs, failedRequests } } };
   }

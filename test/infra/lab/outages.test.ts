@@ -33,8 +33,8 @@ test('a request that timed out late does not reach into the time after the move'
   const requests = [answered(0), failed(20, 1000), answered(40, 'northeurope')];
   expect(outagesOf(requests)).toEqual([{ startedAtMs: 5, outageMs: 40, failedRequests: 1 }]);
 });
-test('nothing ever answered: the outage begins with the first request', () => {
-  expect(outagesOf([failed(0), answered(20)])).toEqual([{ startedAtMs: 0, outageMs: 25, failedRequests: 1 }]);
+test('failures before the first answer are no outage: there was no service to lose', () => {
+  expect(outagesOf([failed(0), answered(20), answered(40)])).toEqual([]);
 });
 test('two outages are two', () => {
   expect(outagesOf([answered(0), failed(20), answered(40), failed(60), answered(80)])).toHaveLength(2);
