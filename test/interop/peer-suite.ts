@@ -30,6 +30,7 @@ export interface PeerSuite {
 
 /** Registers the tests; call inside describeWith. */
 export function testPeer(suite: PeerSuite): void {
+  // Assigned before each test.
   let daemon: PeerDaemon;
   let port: number;
 

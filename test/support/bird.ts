@@ -1,8 +1,7 @@
 // BIRD 2 as a BGP peer in the foreground, asked through its control socket.
 import { join } from 'node:path';
-import { makeFolder, runCommand, startDaemon } from './daemon.ts';
+import { makeFolder, runCommand, startDaemon, untilReady } from './daemon.ts';
 import type { PeerDaemon, PeerDaemonOptions, PeerRoute } from './peer-daemon.ts';
-import { until } from './until.ts';
 
 export const BIRD = { program: '/usr/sbin/bird', control: '/usr/sbin/birdc' } as const;
 
@@ -39,7 +38,7 @@ export async function startBird(config: string, prefix: readonly string[] = []) 
   });
   const birdc = (command: string) => runCommand(BIRD.control, ['-s', socket, '-r', ...command.split(' ')]);
   const control = (...words: string[]) => runCommand(BIRD.control, ['-s', socket, ...words]);
-  await until(`BIRD to answer: ${daemon.log()}`, () =>
+  await untilReady(daemon, 'BIRD to answer', () =>
     birdc('show status').then(
       () => true,
       () => false,

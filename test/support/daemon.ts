@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { until } from './until.ts';
 
 const run = promisify(execFile);
 
@@ -13,6 +14,7 @@ const run = promisify(execFile);
 const LOG_CHARACTERS_MAX = 1_000_000;
 const COMMAND_MS_MAX = 20_000;
 const STOP_GRACE_MS = 2000;
+const READY_MS_MAX = 20_000;
 
 export interface DaemonCommand {
   /** Absolute path: FRR and OpenBGPD both call theirs bgpd. */
@@ -67,6 +69,20 @@ export function startDaemon({ program, args, env = {}, prefix = [] }: DaemonComm
       clearTimeout(grace);
     },
   };
+}
+
+/** Waits until a daemon answers; one that does not is stopped, and its log is the error. */
+export async function untilReady(
+  daemon: Daemon,
+  what: string,
+  isReady: () => boolean | Promise<boolean>,
+): Promise<void> {
+  try {
+    await until(what, isReady, READY_MS_MAX, 50);
+  } catch (error) {
+    await daemon.stop();
+    throw new Error(daemon.log(), { cause: error });
+  }
 }
 
 /** Runs a command to its end and answers its output; rejects with what it wrote if it fails. */

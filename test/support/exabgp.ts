@@ -1,9 +1,8 @@
 // ExaBGP as a BGP peer in the foreground; it keeps no table, so ours is made from the messages it reports.
 import { appendFile, chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder, startDaemon } from './daemon.ts';
+import { makeFolder, startDaemon, untilReady } from './daemon.ts';
 import type { PeerDaemon, PeerDaemonOptions, PeerRoute } from './peer-daemon.ts';
-import { until } from './until.ts';
 
 export const EXABGP = { program: '/usr/sbin/exabgp' } as const;
 
@@ -74,14 +73,7 @@ export async function startExabgpPeer(options: PeerDaemonOptions): Promise<PeerD
       'exabgp.log.level': 'INFO',
     },
   });
-  await until(
-    'ExaBGP to load its configuration',
-    () => daemon.log().includes('loaded new configuration'),
-    20_000,
-    50,
-  ).catch((error) => {
-    throw new Error(`${error.message}\n${daemon.log()}`);
-  });
+  await untilReady(daemon, 'ExaBGP to load its configuration', () => daemon.log().includes('loaded new configuration'));
   const command = (text: string) => appendFile(file('commands'), `neighbor ${options.peerAddress} ${text}\n`);
   return {
     name: 'ExaBGP',

@@ -1,9 +1,8 @@
 // FRR's bgpd as a BGP peer in the foreground, without zebra, asked through vtysh.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder, runCommand, startDaemon } from './daemon.ts';
+import { makeFolder, runCommand, startDaemon, untilReady } from './daemon.ts';
 import type { PeerDaemon, PeerDaemonOptions, PeerRoute } from './peer-daemon.ts';
-import { until } from './until.ts';
 
 /** The full path: OpenBGPD installs another bgpd. */
 export const FRR = { program: '/usr/lib/frr/bgpd', control: '/usr/bin/vtysh' } as const;
@@ -59,15 +58,11 @@ export async function startFrrPeer(options: PeerDaemonOptions): Promise<PeerDaem
     ]);
   const configure = (line: string) => vtysh('configure terminal', `router bgp ${options.asn}`, line);
   const neighbor = `neighbor ${options.peerAddress}`;
-  await until(
-    'FRR to answer',
-    () =>
-      vtysh('show bgp summary').then(
-        (text) => text.includes(options.peerAddress),
-        () => false,
-      ),
-    20_000,
-    50,
+  await untilReady(daemon, 'FRR to answer', () =>
+    vtysh('show bgp summary').then(
+      (text) => text.includes(options.peerAddress),
+      () => false,
+    ),
   );
   return {
     name: 'FRR',

@@ -1,8 +1,7 @@
 // GoBGP as a BGP peer in the foreground, asked through its gRPC command.
 import { join } from 'node:path';
-import { freePort, makeFolder, runCommand, startDaemon } from './daemon.ts';
+import { freePort, makeFolder, runCommand, startDaemon, untilReady } from './daemon.ts';
 import type { PeerDaemon, PeerDaemonOptions, PeerRoute } from './peer-daemon.ts';
-import { until } from './until.ts';
 
 export const GOBGP = { program: '/usr/bin/gobgpd', control: '/usr/bin/gobgp' } as const;
 
@@ -45,15 +44,11 @@ export async function startGobgpPeer(options: PeerDaemonOptions): Promise<PeerDa
     args: ['-f', join(folder.path, 'gobgpd.toml'), '--api-hosts', `127.0.0.1:${apiPort}`, '-l', 'debug', '-p'],
   });
   const gobgp = (...words: string[]) => runCommand(GOBGP.control, ['-p', String(apiPort), ...words]);
-  await until(
-    'GoBGP to answer',
-    () =>
-      gobgp('neighbor').then(
-        (text) => text.includes(options.peerAddress),
-        () => false,
-      ),
-    20_000,
-    50,
+  await untilReady(daemon, 'GoBGP to answer', () =>
+    gobgp('neighbor').then(
+      (text) => text.includes(options.peerAddress),
+      () => false,
+    ),
   );
   const neighbor = (...words: string[]) => gobgp('neighbor', options.peerAddress, ...words);
   return {

@@ -1,9 +1,8 @@
 // OpenBGPD as a BGP peer in the foreground, asked through bgpctl.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder, runCommand, startDaemon } from './daemon.ts';
+import { makeFolder, runCommand, startDaemon, untilReady } from './daemon.ts';
 import type { PeerDaemon, PeerDaemonOptions, PeerRoute } from './peer-daemon.ts';
-import { until } from './until.ts';
 
 /** The full path: FRR installs another bgpd. */
 export const OPENBGPD = { program: '/usr/sbin/bgpd', control: '/usr/sbin/bgpctl' } as const;
@@ -44,18 +43,12 @@ export async function startOpenbgpdPeer(options: PeerDaemonOptions): Promise<Pee
   const files = await makeFolder({ 'bgpd.conf': openbgpdConfig(options, socket) });
   const daemon = startDaemon({ program: OPENBGPD.program, args: ['-d', '-v', '-f', join(files.path, 'bgpd.conf')] });
   const bgpctl = (...words: string[]) => runCommand(OPENBGPD.control, ['-s', socket, ...words]);
-  await until(
-    'OpenBGPD to answer',
-    () =>
-      bgpctl('show').then(
-        (text) => text.includes(options.peerAddress),
-        () => false,
-      ),
-    20_000,
-    50,
-  ).catch((error) => {
-    throw new Error(`${error.message}\n${daemon.log()}`);
-  });
+  await untilReady(daemon, 'OpenBGPD to answer', () =>
+    bgpctl('show').then(
+      (text) => text.includes(options.peerAddress),
+      () => false,
+    ),
+  );
   const neighbor = (...words: string[]) => bgpctl('neighbor', options.peerAddress, ...words);
   return {
     name: 'OpenBGPD',
