@@ -94,7 +94,12 @@ const SHUTDOWN_TEXT = 'anycast-agent is stopping';
 /** Starts an agent. Rejects when its port is taken or its TLS files do not fit; then nothing is left running. */
 export async function startAgent(config: AgentConfig, ports: AgentPorts = {}): Promise<RunningAgent> {
   const agent = new AgentRuntime(config, ports);
-  await agent.start();
+  try {
+    await agent.start();
+  } catch (error) {
+    await agent.abandon();
+    throw error;
+  }
   return agent;
 }
 
@@ -173,6 +178,12 @@ class AgentRuntime implements RunningAgent {
       port: this.port,
       vips: this.#plan.vips.length,
     });
+  }
+
+  /** Closes what a failed start has opened. */
+  async abandon(): Promise<void> {
+    this.#state = { ...this.#state, phase: 'gone' };
+    await this.#leave();
   }
 
   status(): AgentStatus {
@@ -314,7 +325,7 @@ class AgentRuntime implements RunningAgent {
     clearInterval(this.#period);
     for (const { sentinel } of this.#sentinels.values()) sentinel.stop();
     await this.#speaker?.stop(CEASE.ADMINISTRATIVE_SHUTDOWN, SHUTDOWN_TEXT);
-    await this.#sender?.flush(LAST_REPORT_MS);
+    if (this.#isStarted) await this.#sender?.flush(LAST_REPORT_MS);
     this.#sender?.stop();
     await Promise.all([this.#server?.close(), this.#socket?.close()]);
     this.#log.info('stopped');

@@ -12,7 +12,7 @@ export const RECONNECT_MS = 250;
 /** A server that closes idle connections soon is asked less and less often. */
 export const RECONNECT_MS_MAX = 10_000;
 /** A connection that lived this long was no rejection. */
-const STABLE_MS = 5000;
+const STABLE_MS = 500;
 const CONNECT_TIMEOUT_MS = 1000;
 
 /** Keeps the connection and tells of each change; `lost` is also told when the first attempt fails. */

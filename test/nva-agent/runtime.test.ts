@@ -248,6 +248,11 @@ describe('the end', () => {
       file.listen = `127.0.0.1:${agent.port}`;
     });
     await expect(start()).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    // The BGP port comes after HTTPS: that one must be closed again.
+    world.write(undefined, (file) => {
+      file.bgp = { listen: `127.0.0.1:${agent.port}` };
+    });
+    await expect(start()).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 });
 

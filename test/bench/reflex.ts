@@ -1,0 +1,113 @@
+// How long the agent's reflex takes on loopback: application killed, hung, ordered elsewhere, until the peer has the UPDATE.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:https';
+import { loadAgentConfig } from '../../nva-agent/control/config.ts';
+import { type RunningAgent, startAgent } from '../../nva-agent/runtime.ts';
+import { type AgentWorld, createAgentWorld, until } from '../nva-agent/agent-world.ts';
+import { LAST_RESORT, VIP_PREFIX } from '../nva-agent/order-draft.ts';
+import { type BenchResult, summarise } from './result.ts';
+
+const CRASHES = 30;
+const HANGS = 5;
+const ORDERS = 100;
+/** The sentinel is connected again by then. */
+const SETTLE_MS = 600;
+
+const APP = `
+  const { createServer } = require('node:http');
+  createServer((_q, r) => r.end('ok')).listen(Number(process.argv[1]), '127.0.0.1', () => process.stdout.write('up'));
+`;
+
+/** An application in a process of its own, so that kill -9 and SIGSTOP are what they are in life. */
+async function startApp(port: number): Promise<ChildProcess> {
+  const app = spawn(process.execPath, ['-e', APP, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  if (app.stdout !== null) await once(app.stdout, 'data');
+  return app;
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const untilPrepend = (world: AgentWorld, prepend: number) =>
+  until(`prepend ${prepend}`, () => world.peers.every((peer) => peer.prepend(VIP_PREFIX) === prepend), 30_000);
+
+/** When the later of both peers got the newest UPDATE. */
+const newestMs = (world: AgentWorld): number =>
+  Math.max(...world.peers.map((peer) => peer.updates.at(-1)?.atMs ?? Number.NaN));
+
+async function measure(world: AgentWorld, act: () => Promise<void> | void, prepend: number): Promise<number> {
+  const startedMs = performance.now();
+  await act();
+  await untilPrepend(world, prepend);
+  return newestMs(world) - startedMs;
+}
+
+/** Figures of the reflex: application killed and hung at interval 1 s and timeout 0.8 s; order to the peer's RIB. */
+export async function benchReflex(): Promise<readonly BenchResult[]> {
+  const world = await createAgentWorld();
+  await world.app.crash();
+  world.write((topology) => {
+    topology.vips[0].health = { ...topology.vips[0].health, intervalMs: 1000, timeoutMs: 800 };
+    topology.guards = { ...topology.guards, flapPenalty: { perMove: 0 } };
+    topology.timing.reportSeconds = 2;
+  });
+  let app = await startApp(world.app.port);
+  const loaded = await loadAgentConfig(world.configFile);
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
+  const agent = await startAgent(loaded.value);
+  try {
+    await untilPrepend(world, LAST_RESORT);
+    const orders = await benchOrders(world, agent);
+    const crashes: number[] = [];
+    for (let i = 0; i < CRASHES; i += 1) {
+      await pause(SETTLE_MS);
+      crashes.push(await measure(world, () => void app.kill('SIGKILL'), LAST_RESORT));
+      app = await startApp(world.app.port);
+      await untilPrepend(world, 12);
+    }
+    const hangs: number[] = [];
+    for (let i = 0; i < HANGS; i += 1) {
+      await pause(SETTLE_MS + (1000 * i) / HANGS);
+      hangs.push(await measure(world, () => void app.kill('SIGSTOP'), LAST_RESORT));
+      app.kill('SIGCONT');
+      await untilPrepend(world, 12);
+    }
+    return [
+      ...summarise('application killed -> last resort at both peers', crashes, 'ms'),
+      ...summarise('application hangs -> last resort at both peers', hangs, 'ms'),
+      ...summarise('order sent -> rung at both peers', orders, 'ms'),
+    ];
+  } finally {
+    void agent.stop();
+    await agent.stop();
+    app.kill('SIGKILL');
+    await world.stop();
+  }
+}
+
+/** Orders over one kept connection, as a seat sends them; ends at rung 4. */
+async function benchOrders(world: AgentWorld, agent: RunningAgent): Promise<number[]> {
+  const samples: number[] = [];
+  for (let generation = 1; generation <= ORDERS; generation += 1) {
+    const rung = generation % 2 === 0 ? 4 : 3;
+    const jws = await world.order({ generation }, { rung, prepend: rung * 3 });
+    samples.push(await measure(world, () => put(agent.port, jws), rung * 3));
+  }
+  return samples;
+}
+
+function put(port: number, jws: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const asking = request(
+      { host: '127.0.0.1', port, method: 'PUT', path: '/v1/order', rejectUnauthorized: false },
+      (answer) => {
+        answer.resume();
+        answer.on('end', () =>
+          answer.statusCode === 200 ? resolve() : reject(new Error(`HTTP ${answer.statusCode}`)),
+        );
+      },
+    );
+    asking.on('error', reject);
+    asking.end(jws);
+  });
+}
