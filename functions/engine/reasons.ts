@@ -22,7 +22,6 @@ export const REASONS = [
   'prefix-withheld',
   'pacing-resend',
   'ledger-rebuilt',
-  'membership',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 

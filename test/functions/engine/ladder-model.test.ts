@@ -42,42 +42,54 @@ describe('the ladder keeps its promises', () => {
 });
 
 describe('the model finds what is wrong', () => {
-  test('one rung of headroom: ties', () => {
-    expect([...explore({ regions: 2, faults: 2, headroom: 1 }).violations.keys()]).toContain('tie');
-  });
+  test(
+    'one rung of headroom: ties',
+    () => {
+      expect([...explore({ regions: 2, faults: 2, headroom: 1 }).violations.keys()]).toContain('tie');
+    },
+    TIMEOUT_MS,
+  );
 
-  test('an engine that forgets what may still be on the wire: stolen traffic and stale winners', () => {
-    const forgetful: Decide = (snapshot, policy, config, nowMs) =>
-      decide(
-        snapshot,
-        mapRows(policy, (row) => ({ ...row, maybe: [] })),
-        config,
-        nowMs,
-      );
-    const { violations } = explore({ regions: 2, faults: 3, headroom: 4, decideWith: forgetful });
-    expect([...violations.keys()].sort()).toEqual(['stale-winner', 'steal']);
-  });
+  test(
+    'an engine that forgets what may still be on the wire: stolen traffic and stale winners',
+    () => {
+      const forgetful: Decide = (snapshot, policy, config, nowMs) =>
+        decide(
+          snapshot,
+          mapRows(policy, (row) => ({ ...row, maybe: [] })),
+          config,
+          nowMs,
+        );
+      const { violations } = explore({ regions: 2, faults: 3, headroom: 4, decideWith: forgetful });
+      expect([...violations.keys()].sort()).toEqual(['stale-winner', 'steal']);
+    },
+    TIMEOUT_MS,
+  );
 
-  test('demote, then normalise: ties and stolen traffic', () => {
-    // The refused scheme: the new primary goes to rung 0, and back to 1 once the old one is ordered to 2.
-    const naive: Decide = (snapshot, policy, config, nowMs) => {
-      const next = decide(snapshot, policy, config, nowMs).policy;
-      const before = policy.vips.orders?.acting;
-      const after = next.vips.orders?.acting;
-      if (after === undefined) return { policy };
-      if (after !== before) {
-        return {
-          policy: withActing(
-            mapRows(policy, (row, name) => (name === after ? to(row, 0) : row)),
-            after,
-          ),
-        };
-      }
-      return { policy: mapRows(policy, (row, name) => to(row, name === after ? 1 : 2)) };
-    };
-    const { violations } = explore({ regions: 2, faults: 2, headroom: 1, decideWith: naive });
-    expect([...violations.keys()]).toEqual(expect.arrayContaining(['tie', 'steal', 'stale-winner']));
-  });
+  test(
+    'demote, then normalise: ties and stolen traffic',
+    () => {
+      // The refused scheme: the new primary goes to rung 0, and back to 1 once the old one is ordered to 2.
+      const naive: Decide = (snapshot, policy, config, nowMs) => {
+        const next = decide(snapshot, policy, config, nowMs).policy;
+        const before = policy.vips.orders?.acting;
+        const after = next.vips.orders?.acting;
+        if (after === undefined) return { policy };
+        if (after !== before) {
+          return {
+            policy: withActing(
+              mapRows(policy, (row, name) => (name === after ? to(row, 0) : row)),
+              after,
+            ),
+          };
+        }
+        return { policy: mapRows(policy, (row, name) => to(row, name === after ? 1 : 2)) };
+      };
+      const { violations } = explore({ regions: 2, faults: 2, headroom: 1, decideWith: naive });
+      expect([...violations.keys()]).toEqual(expect.arrayContaining(['tie', 'steal', 'stale-winner']));
+    },
+    TIMEOUT_MS,
+  );
 });
 
 const to = (row: RegionPolicy, rung: number): RegionPolicy => ({ ...row, rung, maybe: [] });
