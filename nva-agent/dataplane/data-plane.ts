@@ -7,11 +7,12 @@ import { applyDevices } from './device-changes.ts';
 import { type Execute, execute as executeHere } from './execution.ts';
 import { counterName, needsForwarding, renderNftables } from './forward-rules.ts';
 import { createHaproxy } from './haproxy.ts';
-import { applySettings, FORWARDING, type Settings, STRICT_TRACKING } from './kernel-settings.ts';
+import { applySettings, FORWARDING, type Settings, SHARED_TRACKING, STRICT_TRACKING } from './kernel-settings.ts';
 import { type Applied, applyTable, readCounters } from './nftables.ts';
 import { type DataPlaneConfig, type DataPlaneVip, FORWARD_TABLE } from './plan.ts';
 import { createSecondChance, type SecondChance, type SecondChanceStatus } from './second-chance.ts';
 import { createSharedSessions } from './shared-sessions.ts';
+import { needsSharedSessions } from './shared-sessions-config.ts';
 import {
   addTraffic,
   emptyTotals,
@@ -34,7 +35,7 @@ export interface DataPlaneOptions {
 }
 
 /** Parts that are brought to what is wanted one after the other; one that fails does not hold up the others. */
-export const PARTS = ['devices', 'kernel-settings', 'forwarding', 'proxy', 'shared-sessions', 'second-chance'] as const;
+export const PARTS = ['devices', 'forwarding', 'kernel-settings', 'proxy', 'shared-sessions', 'second-chance'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface VipTraffic extends TrafficTotal {
@@ -198,5 +199,6 @@ function sumOfRows(
 
 const settingsOf = (config: DataPlaneConfig): Settings => ({
   ...(needsForwarding(config) ? FORWARDING : {}),
+  ...(needsSharedSessions(config) ? SHARED_TRACKING : {}),
   ...(config.tunnel === undefined ? {} : STRICT_TRACKING),
 });

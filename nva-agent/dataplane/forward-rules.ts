@@ -36,6 +36,12 @@ export function renderNftables(config: DataPlaneConfig): string {
     // Without it the application would answer the client directly and past this NVA.
     ...vips.filter((vip) => vip.mode === 'snat').map((vip) => `    ${ofVip(vip)} ct status dnat masquerade`),
     '  }',
+    '  chain wait_for_word {',
+    '    type filter hook prerouting priority filter; policy accept;',
+    ...vips
+      .filter((vip) => vip.symmetry === 'shared-sessions')
+      .map((vip) => `    ip daddr ${vip.address} ct state invalid drop`),
+    '  }',
     '  chain traffic {',
     '    type filter hook forward priority filter; policy accept;',
     ...vips
@@ -57,6 +63,10 @@ const dnat = (vip: DataPlaneVip, port: DataPlanePort): string =>
   `ip daddr ${vip.address} ${port.protocol} dport ${port.listen} counter name "${counterName(vip.vip, 'new')}" dnat to ${vip.appHost}:${port.to}`;
 
 /**
+ * Of a connection whose directions go through different NVAs either one can hear by its own packets before the other's
+ * word arrives: wait_for_word drops what comes in too early (the client repeats it), this drops what goes out too
+ * early.
+ *
  * An answer can come here before the other NVA's word of its connection does. Passed on untranslated it would reset
  * the connection at the client; dropped, the application repeats it a moment later and by then the word is here. An
  * application opens no connections from the port it serves on, so nothing else is lost.

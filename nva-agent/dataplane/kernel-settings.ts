@@ -18,6 +18,8 @@ export const STRICT_TRACKING: Settings = {
   'net.netfilter.nf_conntrack_tcp_loose': '0',
   'net.netfilter.nf_conntrack_tcp_be_liberal': '1',
 };
+/** Each of two NVAs that share sessions may see one direction only, so no window can be checked. */
+export const SHARED_TRACKING: Settings = { 'net.netfilter.nf_conntrack_tcp_be_liberal': '1' };
 /** While connection tracking begins: connections that already flow are taken in as they are. */
 export const LOOSE_TRACKING: Settings = { 'net.netfilter.nf_conntrack_tcp_loose': '1' };
 

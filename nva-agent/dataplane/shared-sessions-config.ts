@@ -9,13 +9,19 @@ const HASH_LIMIT = 131_072;
 const SOCKET_BUFFER_BYTES = 1_249_280;
 
 export interface ConntrackdPlace {
+  /** The interface that holds this NVA's address. */
+  readonly interface: string;
   readonly controlSocket: string;
   readonly lockFile: string;
 }
 
-/** Vips whose connections both NVAs of the region must know. */
-const sharedAddresses = (config: DataPlaneConfig): string[] =>
-  config.vips.filter((vip) => vip.symmetry === 'shared-sessions').map((vip) => vip.address);
+/**
+ * Addresses by which conntrackd tells the connections to share: it looks at the sources of both directions, and the
+ * one that answers a translated connection is the application.
+ */
+const sharedAddresses = (config: DataPlaneConfig): string[] => [
+  ...new Set(config.vips.filter((vip) => vip.symmetry === 'shared-sessions').map((vip) => vip.appHost)),
+];
 
 export const needsSharedSessions = (config: DataPlaneConfig): boolean =>
   config.sessionPeer !== undefined && sharedAddresses(config).length > 0;
@@ -37,6 +43,7 @@ Sync {
     IPv4_address ${config.address}
     IPv4_Destination_Address ${peer.address}
     Port ${SYNC_PORT}
+    Interface ${place.interface}
     SndSocketBuffer ${SOCKET_BUFFER_BYTES}
     RcvSocketBuffer ${SOCKET_BUFFER_BYTES}
     Checksum On
@@ -46,13 +53,17 @@ General {
   HashSize ${HASH_SIZE}
   HashLimit ${HASH_LIMIT}
   Syslog Off
+  Scheduler {
+    Type RR
+    Priority 1
+  }
   LockFile ${place.lockFile}
   UNIX {
     Path ${place.controlSocket}
   }
   NetlinkBufferSize ${SOCKET_BUFFER_BYTES}
   NetlinkBufferSizeMaxGrowth ${SOCKET_BUFFER_BYTES * 4}
-  Filter From Kernelspace {
+  Filter From Userspace {
     Protocol Accept {
       TCP
       UDP

@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperatingError } from '../../shared/errors.ts';
+import { parseDevices } from './devices.ts';
 import type { Execute } from './execution.ts';
 import type { Applied } from './nftables.ts';
 import type { DataPlaneConfig } from './plan.ts';
@@ -19,7 +20,7 @@ export interface SharedSessions {
 
 export function createSharedSessions(execute: Execute, folder: string): SharedSessions {
   const file = join(folder, 'conntrackd.conf');
-  const place = { controlSocket: join(folder, 'conntrackd.ctl'), lockFile: join(folder, 'conntrackd.lock') };
+  const sockets = { controlSocket: join(folder, 'conntrackd.ctl'), lockFile: join(folder, 'conntrackd.lock') };
   /** Its answer, or undefined when none of ours runs. */
   const ask = (option: string) => execute(['conntrackd', '-C', file, option]).catch(() => undefined);
 
@@ -39,7 +40,7 @@ export function createSharedSessions(execute: Execute, folder: string): SharedSe
         throw new OperatingError('not-applied', 'conntrackd does not end', { retryable: true });
       }
     }
-    await Promise.all([file, ...Object.values(place)].map((path) => rm(path, { force: true })));
+    await Promise.all([file, ...Object.values(sockets)].map((path) => rm(path, { force: true })));
   };
 
   return {
@@ -51,7 +52,7 @@ export function createSharedSessions(execute: Execute, folder: string): SharedSe
         await stop();
         return 'changed';
       }
-      const text = renderConntrackd(config, place);
+      const text = renderConntrackd(config, { ...sockets, interface: await interfaceOf(execute, config.address) });
       if (standing === text && (await ask('-s')) !== undefined) return 'unchanged';
       if (standing !== undefined) await stop();
       await writeFile(file, text, { mode: 0o600 });
@@ -65,4 +66,15 @@ export function createSharedSessions(execute: Execute, folder: string): SharedSe
       return 'changed';
     },
   };
+}
+
+async function interfaceOf(execute: Execute, address: string): Promise<string> {
+  const devices = parseDevices(await execute(['ip', '-j', '-d', 'addr', 'show']));
+  const found = devices.find((device) =>
+    device.addresses.some((standing) => standing.address.startsWith(`${address}/`)),
+  );
+  if (found !== undefined) return found.name;
+  throw new OperatingError('address-missing', `no interface holds ${address}, this NVA's own address`, {
+    retryable: true,
+  });
 }
