@@ -50,7 +50,7 @@ export function observe(seen: Observation, look: Look, nowMs: number): { seen: O
         isTransition: !seen.isOut,
       };
     case 'answered': {
-      const isSame = seen.answeredBy === look.region && !seen.isOut;
+      const isSame = seen.answeredSinceMs !== null && seen.answeredBy === look.region && !seen.isOut;
       return {
         seen: {
           ...seen,

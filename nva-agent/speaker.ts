@@ -91,7 +91,12 @@ function openPeer(peer: string, options: SpeakerOptions): PeerSession {
 async function openListener(peers: readonly PeerSession[], options: SpeakerOptions): Promise<Listener | undefined> {
   if (options.listen === undefined) return undefined;
   const sessionFor = (address: string) => peers.find((peer) => peer.address === address)?.session;
-  return await listen({ ...options.listen, sessionFor });
+  try {
+    return await listen({ ...options.listen, sessionFor });
+  } catch (error) {
+    await Promise.all(peers.map(({ session }) => session.stop()));
+    throw error;
+  }
 }
 
 function sessionReport({ peer, session, sinceMs }: PeerSession): ReportSession {

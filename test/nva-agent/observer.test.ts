@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { loadAgentConfig } from '../../nva-agent/control/config.ts';
+import { type RunningObserver, startObserver } from '../../nva-agent/observer.ts';
+import { type ObserverReport, observerReportSchema } from '../../shared/report.ts';
+import { type AgentWorld, ask, createAgentWorld, until } from './agent-world.ts';
+
+let world: AgentWorld;
+let observer: RunningObserver;
+
+beforeEach(async () => {
+  world = await createAgentWorld();
+  world.write(
+    (topology) => {
+      topology.vips[0].observe = { url: `http://127.0.0.1:${world.app.port}/` };
+    },
+    (agent) => {
+      agent.mode = 'observer';
+      agent.nva = 'hq';
+    },
+  );
+  const loaded = await loadAgentConfig(world.configFile);
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
+  observer = await startObserver(loaded.value);
+});
+
+afterEach(async () => {
+  await observer.stop();
+  await world.stop();
+});
+
+const reports = () => world.seat.reports.map(({ report }) => report as unknown as ObserverReport);
+
+describe('an observer', () => {
+  test('sees which region answers, reports it at once and every period, and sees an outage begin and end', async () => {
+    await until('answered', () => reports().some((report) => report.vips[0]?.answeredBy === 'westeurope'));
+    expect(world.seat.reports[0]?.path).toBe('/api/agents/hq/reports');
+    await world.app.crash();
+    await until('the outage is told', () =>
+      reports().some((report) => report.transition && (report.vips[0]?.failures ?? 0) > 0),
+    );
+    await world.app.start();
+    const told = reports().length;
+    await until('the return is told', () =>
+      reports()
+        .slice(told)
+        .some((report) => (report.vips[0]?.outageMs ?? 0) > 0 && report.vips[0]?.answeredBy === 'westeurope'),
+    );
+    for (const report of reports()) expect(observerReportSchema.safeParse(report).error).toBeUndefined();
+  });
+
+  test('takes no order', async () => {
+    expect((await ask(observer.port, 'PUT', '/v1/order', await world.order())).json.code).toBe('misaddressed');
+    expect((await ask(observer.port, 'GET', '/v1/status')).json).toMatchObject({ mode: 'observer', observer: 'hq' });
+  });
+});
