@@ -1,7 +1,7 @@
 // report: what agents and observers send. Stored, looked at when it matters, answered with the order if one is due.
 import type { HttpResponseInit } from '@azure/functions';
 import { z } from 'zod';
-import { problem } from '../../shared/errors.ts';
+import { OperatingError, problem } from '../../shared/errors.ts';
 import {
   type ObserverReport,
   observerReportSchema,
@@ -70,8 +70,10 @@ export const takeReport =
     const nowMs = call.plane.clock.nowMs();
     if (isOld(memory, name, report)) return json(200, { accepted: true } satisfies ReportAnswer);
     const isStored = await store(call.plane, memory, name, report, nowMs);
-    await lookIfNeeded(call, memory, report, nowMs, isStored);
-    const order = 'nva' in report ? await orderFor(call.plane, memory, report, nowMs) : undefined;
+    // The report is kept now: what fails from here on is made up for by the next tick or report.
+    await bestEffort(call, () => lookIfNeeded(call, memory, report, nowMs, isStored));
+    const order =
+      'nva' in report ? await bestEffort(call, () => orderFor(call.plane, memory, report, nowMs)) : undefined;
     return json(200, { accepted: true, ...(order !== undefined && { order }) } satisfies ReportAnswer);
   };
 
@@ -86,6 +88,16 @@ function checkSender(call: Call, name: string): HttpResponseInit | undefined {
   if (!isKnown) return refuse(problem(404, 'unknown-nva', 'No such NVA or observer', { detail: name.slice(0, 63) }));
   if (nva?.principalId === undefined || nva.principalId === call.principal?.id) return undefined;
   return refuse(problem(403, 'other-principal', 'Not allowed', { detail: `this identity may not report for ${name}` }));
+}
+
+async function bestEffort<T>(call: Call, run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+    call.log.warn(`${error.code}: ${error.message}`);
+    return undefined;
+  }
 }
 
 type AnyReport = Report | ObserverReport;

@@ -1,6 +1,6 @@
 // Stands in for Entra ID: issues access tokens to named principals, publishes the keys, serves managed identities.
 import { randomUUID } from 'node:crypto';
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { ApiRole } from '../../../shared/api.ts';
 import { type Answer, type Endpoint, failed } from './exchange.ts';
 
@@ -17,7 +17,7 @@ export interface TokenOptions {
   readonly audience: string;
   readonly lifetimeSeconds?: number;
   /** Claims to add or override, to make tokens that are wrong on purpose. */
-  readonly claims?: JWTPayload;
+  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 export interface Entra {

@@ -1,0 +1,218 @@
+// Proofs on in-memory stores: step by step from agent to observer, their end on record, and what failure does.
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { auditAhead } from '../../functions/activities/audit-ahead.ts';
+import { decideAndCommit } from '../../functions/activities/decide-and-commit.ts';
+import { deliverOrder } from '../../functions/activities/deliver-order.ts';
+import type { VerifyResult } from '../../functions/activities/names.ts';
+import { shipAudit } from '../../functions/activities/ship-audit.ts';
+import { verifyStep } from '../../functions/activities/verify-step.ts';
+import type { AuditRecord } from '../../shared/audit.ts';
+import { createTestPlane, GROUP, type TestPlane, testTopology } from '../support/plane.ts';
+
+let world: TestPlane;
+
+async function lookAndDeliver(seen: TestPlane): Promise<void> {
+  await decideAndCommit(seen.plane)({ group: GROUP, correlationId: 'c' });
+  await auditAhead(seen.plane)({ group: GROUP });
+  for (const nva of seen.agents.keys()) await deliverOrder(seen.plane)({ group: GROUP, nva });
+}
+
+/** A world in which the acting region of `orders` has just been left for northeurope. */
+async function movedWorld(bend: Parameters<typeof testTopology>[0] = () => undefined): Promise<TestPlane> {
+  const made = createTestPlane({ topology: testTopology(bend) });
+  for (let i = 0; i < 20; i += 1) {
+    made.nowMs += 2000;
+    await made.report();
+    await lookAndDeliver(made);
+  }
+  const we = made.agents.get('we-nva-1');
+  if (we) we.verdict = 'unhealthy';
+  made.nowMs += 2000;
+  await made.report();
+  await lookAndDeliver(made);
+  return made;
+}
+
+async function verifyNow(isLast = false): Promise<Extract<VerifyResult, { ok: true }>> {
+  const decisionId = world.ledgerNow().proofs.orders?.decisionId ?? world.ledgerNow().decisionId;
+  const result = await verifyStep(world.plane)({ group: GROUP, decisionId, isLast, correlationId: 'verify-1' });
+  if (!result.ok) throw new Error(result.code);
+  return result;
+}
+
+async function observe(answeredBy: string | null): Promise<void> {
+  const vip = {
+    vip: 'orders',
+    answeredBy,
+    sinceMs: world.nowMs,
+    requests: 10,
+    failures: 0,
+    connectMs: 2,
+    firstByteMs: 3,
+    outageMs: 40,
+  };
+  await world.plane.reports.putObserverReport(GROUP, world.nowMs, {
+    ...{ v: 1, observer: 'hq', group: GROUP, bootId: 'b', seq: 1, atMs: world.nowMs, transition: false },
+    vips: [vip, { ...vip, vip: 'billing', answeredBy: 'northeurope' }],
+  });
+}
+
+const stepOf = (
+  result: { steps: readonly { vip: string; region: string; step: string; proof: string; detail: string }[] },
+  step: string,
+  region = 'northeurope',
+) => result.steps.find((one) => one.vip === 'orders' && one.region === region && one.step === step);
+
+beforeEach(async () => {
+  world = await movedWorld();
+});
+
+describe('the steps of a proof', () => {
+  test('wait until the agent reports, then hold from agent to observer, and end on record', async () => {
+    const early = await verifyNow();
+    expect(early.isDone).toBe(false);
+    expect(stepOf(early, 'agent')).toMatchObject({ proof: 'waiting' });
+    world.nowMs += 2500;
+    await world.report();
+    await observe('northeurope');
+    const done = await verifyNow();
+    expect(done).toMatchObject({ isDone: true, state: 'proved', outageMs: 40, latencyMs: 2 });
+    expect(['agent', 'routeServer', 'circuit', 'observer'].map((step) => stepOf(done, step)?.proof)).toEqual(
+      Array(4).fill('proved'),
+    );
+    expect(stepOf(done, 'observer', 'westeurope')).toMatchObject({
+      proof: 'not checked',
+      detail: 'this region does not act',
+    });
+    expect(world.ledgerNow().proofs.orders).toBeUndefined();
+    const { records } = await world.plane.outbox.page({ group: GROUP, limit: 1000, kind: 'verification' });
+    expect(records.map((record) => record.Reason)).toContain('proved');
+    expect(world.ledgerNow().orderGeneration).toBeLessThan(world.ledgerNow().generation);
+  });
+
+  test('looked at again after the end, they say what they proved and record nothing twice', async () => {
+    const decisionId = world.ledgerNow().proofs.orders?.decisionId ?? '';
+    world.nowMs += 2500;
+    await world.report();
+    await observe('northeurope');
+    await verifyNow();
+    const count = (await world.plane.outbox.page({ group: GROUP, limit: 1000 })).records.length;
+    const again = await verifyStep(world.plane)({ group: GROUP, decisionId, isLast: false, correlationId: 'verify-1' });
+    expect(again).toMatchObject({ ok: true, isDone: true, state: 'proved' });
+    expect((await world.plane.outbox.page({ group: GROUP, limit: 1000 })).records).toHaveLength(count);
+  });
+
+  test('clients answered by the wrong region are no proof', async () => {
+    world.nowMs += 2500;
+    await world.report();
+    await observe('westeurope');
+    const result = await verifyNow();
+    expect(stepOf(result, 'observer')).toMatchObject({ proof: 'waiting', detail: 'answered: hq by westeurope' });
+  });
+
+  test('routes that cannot be read are not checked, never proved and never failed', async () => {
+    world.outages.add('routes');
+    world.nowMs += 2500;
+    await world.report();
+    await observe('northeurope');
+    const result = await verifyNow(true);
+    expect(stepOf(result, 'routeServer')).toMatchObject({ proof: 'not checked' });
+    expect(stepOf(result, 'circuit')).toMatchObject({ proof: 'not checked' });
+    expect(result.state).toBe('proved');
+  });
+
+  test('a prepend that on-premises does not see is named', async () => {
+    const { plane } = world;
+    const learned = plane.routes?.learned;
+    if (learned === undefined) throw new Error('this world reads routes');
+    const stripped = async () => [{ prefix: '192.0.2.10/32', asPath: [65515], device: 'primary' as const }];
+    world = {
+      ...world,
+      plane: { ...plane, routes: { learned, circuit: stripped } },
+      nowMs: world.nowMs,
+      ledgerNow: world.ledgerNow,
+    };
+    const result = await verifyNow();
+    expect(stepOf(result, 'circuit')?.detail).toContain('prepend does not arrive on-premises');
+  });
+});
+
+describe('a proof that failed', () => {
+  async function failProof(): Promise<void> {
+    world.nowMs += 2500;
+    await world.report();
+    await observe('westeurope');
+    const result = await verifyNow(true);
+    expect(result).toMatchObject({ isDone: true, state: 'failed' });
+  }
+
+  test('marks the region unproven and alarms', async () => {
+    await failProof();
+    expect(world.ledgerNow().policy.vips.orders?.regions.northeurope?.unprovenSinceMs).toBe(world.nowMs);
+    const { records } = await world.plane.outbox.page({ group: GROUP, limit: 1000, kind: 'verification' });
+    expect(records.find((record) => record.Reason === 'proof-failed')).toMatchObject({
+      Vip: 'orders',
+      Region: 'northeurope',
+    });
+    expect(world.ledgerNow().policy.intents).toEqual([]);
+  });
+
+  test('rollback asks for the old region, and the engine refuses it while that is not healthy', async () => {
+    world = await movedWorld((draft) => {
+      draft.vips[0].onVerifyFailure = 'rollback';
+    });
+    await failProof();
+    expect(world.ledgerNow().policy.intents).toMatchObject([
+      { type: 'failover', region: 'westeurope', actorType: 'automation' },
+    ]);
+    world.nowMs += 1000;
+    await world.report();
+    await lookAndDeliver(world);
+    expect(world.ledgerNow().policy.vips.orders?.acting).toBe('northeurope');
+  });
+
+  test('withdraw-old does nothing until an observer was answered by the new region', async () => {
+    world = await movedWorld((draft) => {
+      draft.vips[0].onVerifyFailure = 'withdraw-old';
+    });
+    await failProof();
+    expect(world.ledgerNow().policy.intents).toEqual([]);
+  });
+});
+
+describe('shipping', () => {
+  const all = async () => (await world.plane.outbox.page({ group: GROUP, limit: 1000 })).records;
+
+  test('ships in order and once; while ingestion is down records wait and arrive later, none lost', async () => {
+    world.outages.add('sink');
+    expect(await shipAudit(world.plane)({ group: GROUP })).toMatchObject({ ok: false, code: 'sink-down' });
+    const waiting = await world.plane.outbox.depth(GROUP);
+    expect(waiting).toBeGreaterThan(5);
+    world.outages.delete('sink');
+    expect(await shipAudit(world.plane)({ group: GROUP })).toEqual({ ok: true, shipped: waiting, setAside: 0 });
+    expect(world.shipped).toEqual(await all());
+    expect(await shipAudit(world.plane)({ group: GROUP })).toEqual({ ok: true, shipped: 0, setAside: 0 });
+    expect(await world.plane.outbox.depth(GROUP)).toBe(0);
+  });
+
+  test('a record the service will never take is set aside and holds up nobody', async () => {
+    const bad = (await all())[2] as AuditRecord;
+    const arrived: AuditRecord[] = [];
+    const sink = {
+      async upload(records: readonly AuditRecord[]) {
+        if (records.some((record) => record.EventId === bad.EventId)) {
+          return records.map((record) => ({ record, detail: 'bad record', permanent: true }));
+        }
+        arrived.push(...records);
+        return [];
+      },
+    };
+    const result = await shipAudit({ ...world.plane, sink })({ group: GROUP });
+    const total = (await all()).length;
+    expect(result).toEqual({ ok: true, shipped: total - 1, setAside: 1 });
+    expect(arrived.map((record) => record.EventId)).toEqual(
+      (await all()).map((one) => one.EventId).filter((id) => id !== bad.EventId),
+    );
+    expect(world.outbox.rows(GROUP).find((row) => row.record.EventId === bad.EventId)?.setAside).toBe('bad record');
+  });
+});
