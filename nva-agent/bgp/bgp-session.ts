@@ -255,10 +255,11 @@ export class BgpSession implements Session, PeeringOwner {
     return leading.state === 'Established' ? leading : undefined;
   }
 
+  /** Without a plan something changed that has not been looked at: the write queue was full. */
   #isSynced(): boolean {
     const { beginRefresh, endRefresh, endOfRib } = this.#marks;
-    const isPlanned = this.#plan === undefined ? this.#planNow(true).length > 0 : this.#plan.length > 0;
-    return this.#established() !== undefined && !isPlanned && !beginRefresh && !endRefresh && !endOfRib;
+    const isSent = this.#established() !== undefined && this.#plan?.length === 0;
+    return isSent && !beginRefresh && !endRefresh && !endOfRib;
   }
 
   #planNow(as4: boolean): PlannedUpdate[] {
@@ -269,8 +270,9 @@ export class BgpSession implements Session, PeeringOwner {
   /** Hands UPDATEs to the socket until peer and desired set agree, or the write queue is full; `drain` comes back here. */
   #flush(): void {
     const peering = this.#established();
-    if (peering === undefined) return;
-    if (this.#marks.beginRefresh && hasRoom(peering)) {
+    // While a slow reader lets the queue stand, planning would be thrown away by the next change.
+    if (peering === undefined || !hasRoom(peering)) return;
+    if (this.#marks.beginRefresh) {
       this.#marks.beginRefresh = false;
       peering.send(refreshMark(REFRESH.BEGIN));
     }
