@@ -51,7 +51,7 @@ describe('http', () => {
     expect((await runProbe(http(app.port, { expectStatus: [500] }), 1000)).type).toBe('pass');
   });
 
-  test.each<[string, string[], Partial<Extract<ProbeConfig, { type: 'http' }>>, string, string | undefined]>([
+  test.each<[string, string[], Partial<Extract<ProbeConfig, { type: 'http' | 'https' }>>, string, string | undefined]>([
     ['status alone', ['HTTP/1.1 200 OK\r\n\r\n'], {}, 'pass', undefined],
     ['status without reason', ['HTTP/1.1 204\r\n\r\n'], { expectStatus: [204] }, 'pass', undefined],
     ['head in pieces', ['HTT', 'P/1.1 200 O', 'K\r\n', '\r\n'], {}, 'pass', undefined],
