@@ -4,6 +4,8 @@ import type { Ladder } from '../../../shared/ladder.ts';
 import { AGENT_PORT, APP_PORT, CONTROL_ADDRESS, type LabPlan, REGION_HEADER, type RegionPlan, VIP } from './plan.ts';
 
 export const SEAT = 'seat-lab';
+/** Seat and witness stand outside both regions: a seat that loses its own region's agents suspects itself. */
+const CONTROL_REGION = 'swedencentral';
 export const AUDIENCE = 'api://anycast-failover';
 export const OBSERVER = 'hq';
 export const SUBSCRIPTION = '00000000-0000-0000-0000-000000000000';
@@ -94,16 +96,15 @@ export function labTopology(plan: LabPlan, choices: TopologyChoices): object {
     seats: [
       {
         name: SEAT,
-        region: plan.regions[0]?.region,
+        region: CONTROL_REGION,
         url: `http://${CONTROL_ADDRESS}:${choices.ports.functions}`,
         audience: AUDIENCE,
         orderKeys: [{ kid: choices.orderKey.kid, jwk: choices.orderKey.publicJwk }],
       },
     ],
     witness: {
-      region: plan.regions[0]?.region,
+      region: CONTROL_REGION,
       account: `http://127.0.0.1:${choices.ports.blob}/devstoreaccount1`,
-      sharesRegion: true,
     },
     observers: [{ name: OBSERVER, credential: 'token' }],
   };

@@ -1,7 +1,7 @@
 // The whole lab as it runs: makes it in the right order, answers what scenarios ask of it, and takes it down again.
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { baseRung } from '../../../shared/ladder.ts';
 import { type ClientFeed, nowMs, startClient } from './client-feed.ts';
 import type { LabContext } from './context.ts';
@@ -46,7 +46,7 @@ export interface World {
 export interface WorldOptions {
   readonly holdSeconds: number;
   readonly say: (line: string) => void;
-  /** Leaves the run's folder with its logs and configuration. */
+  /** Leaves the run's folder with its logs and configuration, as `kept-<name>`. */
   readonly keep: boolean;
   /** Given the way to remove everything made so far, before anything is made. */
   readonly onInterrupt?: (tearDown: () => Promise<void>) => void;
@@ -84,7 +84,9 @@ async function mayPrefer(options: WorldOptions): Promise<boolean> {
 async function tearDown({ plan, folder, processes }: LabContext, keep: boolean): Promise<void> {
   await processes.killAll();
   await removeNamespaces(plan);
-  if (!keep) await rm(folder, { recursive: true, force: true });
+  // Under another name, so that the next run does not take it for something left behind.
+  if (keep) await rename(folder, join(tmpdir(), `kept-${basename(folder)}`));
+  else await rm(folder, { recursive: true, force: true });
 }
 
 async function build(context: LabContext, options: WorldOptions, stop: () => Promise<void>): Promise<World> {
