@@ -27,14 +27,15 @@ export const execute: Execute = (argv, options = {}) =>
     const [program = '', ...args] = argv;
     const child = spawn(program, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      timeout: options.timeoutMs ?? TIMEOUT_MS,
-      killSignal: 'SIGKILL',
       env: { PATH: `${process.env.PATH ?? '/usr/bin:/bin'}:${SBIN}`, LC_ALL: 'C' },
     });
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? TIMEOUT_MS);
     let output = '';
     let problem = '';
-    const fail = (code: string, message: string, cause?: unknown) =>
+    const fail = (code: string, message: string, cause?: unknown) => {
+      clearTimeout(timer);
       reject(new OperatingError(code, `${argv.join(' ').slice(0, 200)}: ${message}`, { retryable: true, cause }));
+    };
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output += text;
       if (options.onLine !== undefined) output = handLines(output, options.onLine);
@@ -51,6 +52,7 @@ export const execute: Execute = (argv, options = {}) =>
       if (output.length > OUTPUT_CHARACTERS_MAX) return fail('output-too-large', `over ${OUTPUT_CHARACTERS_MAX}`);
       if (signal !== null) return fail('command-timed-out', `ended by ${signal}`);
       if (status !== 0) return fail('command-failed', `exit ${status}: ${problem.trim()}`);
+      clearTimeout(timer);
       resolve(options.onLine === undefined ? output : '');
     });
   });
