@@ -13,13 +13,14 @@ const sources = tracked.filter((file) => file.endsWith('.ts'));
 const textOf = (file: string) => readFileSync(file, 'utf8');
 
 interface PureConfig {
+  readonly include: readonly string[];
   readonly exclude: readonly string[];
 }
 const pureConfig = JSON.parse(textOf('tsconfig.pure.json')) as PureConfig;
 const isPure = (file: string) =>
   (/^shared\/[^/]+\.ts$/.test(file) ||
     /^functions\/engine\//.test(file) ||
-    file === 'nva-agent/agent.ts' ||
+    pureConfig.include.includes(file) ||
     /^nva-agent\/(bgp|health)\//.test(file)) &&
   !pureConfig.exclude.includes(file);
 
