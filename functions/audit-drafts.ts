@@ -149,7 +149,7 @@ export function intentDraft(
 export function holdDraft(
   atMs: number,
   hold: Hold,
-  reason: 'held' | 'released',
+  reason: 'held' | 'released' | 'over',
   by: Pick<Hold, 'actor' | 'actorType'>,
 ): AuditDraft {
   return draft(atMs, 'hold', {

@@ -189,6 +189,7 @@ function decisionDrafts(at: Look, decision: Decision, next: Ledger): AuditDraft[
     ),
     ...alertDrafts(decision.alerts.filter((alert) => !knownAlerts.has(alertKey(alert))).slice(0, STANDING_MAX), mark),
     ...intentDrafts(at, decision),
+    ...holdDrafts(at, decision),
     ...(ordered ? orderDrafts(compileOrders(decision.policy, at.config, sequence, nowMs), mark) : []),
     ...freshAcks(ledger, snapshot).map(([nva, acknowledged]) => ackDraft(nowMs, nva, acknowledged, { by: 'report' })),
   ];
@@ -206,6 +207,20 @@ function intentDrafts(at: Look, decision: Decision): AuditDraft[] {
       return [intentDraft(at.nowMs, own, outcome.outcome, { reasons: outcome.reasons })];
     });
 }
+
+/** Holds that the engine put down (a person's move) or took away (their time is over); wished ones say it themselves. */
+function holdDrafts(at: Look, decision: Decision): AuditDraft[] {
+  const { wish, nowMs } = at;
+  const wished = wish?.type === 'hold' || wish?.type === 'release' ? wish.id : '';
+  const missing = (from: Policy, holds: Policy['holds']) =>
+    holds.filter((hold) => hold.id !== wished && !from.holds.some((known) => known.id === hold.id));
+  return [
+    ...missing(at.ledger.policy, decision.policy.holds).map((hold) => holdDraft(nowMs, hold, 'held', hold)),
+    ...missing(decision.policy, at.ledger.policy.holds).map((hold) => holdDraft(nowMs, hold, 'over', AUTOMATION)),
+  ];
+}
+
+const AUTOMATION = { actor: 'automation', actorType: 'automation' } as const;
 
 /** NVAs whose reports show the newest order, which no record says yet. */
 export function freshAcks(ledger: Ledger, snapshot: Pick<Snapshot, 'nvas'>): [string, Sequence][] {
