@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { formatFindings } from '../shared/result.ts';
 import { loadAgentConfig } from './control/config.ts';
 import { askLocalAgent } from './control/local-client.ts';
-import type { AgentStatus } from './runtime.ts';
+import type { AgentStatus } from './control/status.ts';
 import { AGENT_VERSION } from './version.ts';
 
 const CONFIG_FILE = '/etc/anycast-agent/agent.yaml';

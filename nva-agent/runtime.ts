@@ -2,12 +2,9 @@
 import { randomUUID, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { announcedPath } from '../shared/ladder.ts';
 import type { Order } from '../shared/order.ts';
-import type { ReportSession, ReportVip } from '../shared/report.ts';
 import type { Finding } from '../shared/result.ts';
-import { findNva, probeOf } from '../shared/topology.ts';
-import type { ProbeConfig } from '../shared/topology-schema.ts';
+import { findNva } from '../shared/topology.ts';
 import {
   type AgentEffect,
   type AgentEvent,
@@ -15,27 +12,27 @@ import {
   type AgentState,
   newAgent,
   nextTickMs,
-  type Override,
   step,
 } from './agent.ts';
+import { type Applications, createApplications } from './applications.ts';
 import { CEASE } from './bgp/iana.ts';
-import type { Route } from './bgp/messages.ts';
 import type { SessionEvent } from './bgp/session.ts';
 import { type Clock, createClock } from './clock.ts';
 import type { AgentConfig } from './control/config.ts';
 import { type AgentDoor, type AgentServer, openAgentServer, openLocalSocket } from './control/http-server.ts';
-import { createTokenSource } from './control/identity-token.ts';
 import { SOCKET_NAME } from './control/local-client.ts';
 import { type AgentMetrics, createMetrics } from './control/metrics.ts';
 import { createOrderDesk, type OrderDesk, type OrderOutcome, pinnedKeys } from './control/order-desk.ts';
 import { loadOrders, realDisk, type StateDisk } from './control/order-store.ts';
 import { answerOverride, loadOverrides } from './control/override-store.ts';
-import { createReportSender, type ReportOutcome, type ReportSender } from './control/report-sender.ts';
-import { buildReport, groupsOfPlan, reportVip } from './control/reports.ts';
+import { Reporting } from './control/reporting.ts';
+import { restartNeeded } from './control/restart-needed.ts';
+import { type AgentStatus, buildStatus } from './control/status.ts';
+import type { ProbeOutcome } from './health/window.ts';
 import { createLog, type Log, type LogSink } from './log.ts';
-import { planOf, sentinelTarget } from './plan.ts';
-import { type RunProbe, runProbe } from './probes/probe.ts';
-import { type Sentinel, startSentinel } from './probes/sentinel.ts';
+import { planOf } from './plan.ts';
+import type { RunProbe } from './probes/probe.ts';
+import { wantedRoutes } from './route/wanted-routes.ts';
 import { type Speaker, startSpeaker } from './speaker.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -45,30 +42,6 @@ export interface AgentPorts {
   readonly disk?: StateDisk;
   readonly runProbe?: RunProbe;
   readonly logSink?: LogSink;
-}
-
-export interface AgentStatus {
-  readonly v: 1;
-  readonly nva: string;
-  readonly region: string;
-  readonly mode: 'agent';
-  readonly version: string;
-  readonly bootId: string;
-  readonly startedAtMs: number;
-  readonly atMs: number;
-  readonly phase: AgentState['phase'];
-  /** By group: the newest accepted order. */
-  readonly orders: Readonly<
-    Record<string, { readonly epoch: number; readonly generation: number; readonly issuedAtMs: number }>
-  >;
-  readonly sessions: readonly ReportSession[];
-  readonly vips: readonly (ReportVip & { readonly group: string; readonly prefix: string })[];
-  readonly overrides: readonly Override[];
-  readonly counters: {
-    readonly orders: Readonly<Record<string, number>>;
-    readonly probes: number;
-    readonly reports: Readonly<Record<string, number>>;
-  };
 }
 
 export interface RunningAgent {
@@ -86,8 +59,6 @@ export interface RunningAgent {
 
 /** Longest timer Node keeps. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
-/** The last report may take this long; nobody waits longer for a seat that is gone itself. */
-const LAST_REPORT_MS = 1000;
 /** RFC 9003 text of our CEASE. */
 const SHUTDOWN_TEXT = 'anycast-agent is stopping';
 
@@ -117,17 +88,11 @@ class AgentRuntime implements RunningAgent {
   #speaker: Speaker | undefined;
   #server: AgentServer | undefined;
   #socket: { close(): Promise<void> } | undefined;
-  #sender: ReportSender | undefined;
-  #sentinels = new Map<string, { readonly key: string; readonly sentinel: Sentinel }>();
-  #probes = new Map<string, { readonly probe: ProbeConfig; readonly timeoutMs: number }>();
+  readonly #reporting: Reporting;
+  readonly #applications: Applications;
   #timer: NodeJS.Timeout | undefined;
-  #period: NodeJS.Timeout | undefined;
   readonly #startedAtMs: number;
-  #seq = 0;
-  #transitions = 0;
-  readonly #built = new Map<string, number>();
-  readonly #told = new Map<string, number>();
-  readonly #counts = { orders: {} as Record<string, number>, probes: 0, reports: {} as Record<string, number> };
+  readonly #counts = { orders: {} as Record<string, number>, probes: 0 };
   #isStarted = false;
   #settleGone: () => void = () => {};
 
@@ -142,6 +107,18 @@ class AgentRuntime implements RunningAgent {
     this.#state = newAgent(this.#plan, [], [], this.#startedAtMs);
     this.gone = new Promise((resolve) => {
       this.#settleGone = resolve;
+    });
+    this.#applications = createApplications((heard) => {
+      this.#dispatch(heard);
+      if (heard.type === 'probed') this.#noteProbe(heard.vip, heard.outcome);
+    }, ports.runProbe);
+    this.#reporting = new Reporting({
+      bootId: this.bootId,
+      clock: this.#clock,
+      log: this.#log,
+      metrics: this.#metrics,
+      view: () => ({ state: this.#state, plan: this.#plan, sessions: this.#speaker?.sessions() ?? [] }),
+      onOrder: (jws, seat) => void this.#takeHandedOrder(jws, seat),
     });
     this.#desk = createOrderDesk({
       plan: () => this.#plan,
@@ -165,13 +142,10 @@ class AgentRuntime implements RunningAgent {
     this.#socket = await this.#openSocket();
     this.#noteCertificate();
     this.#speaker = await this.#startSpeaker();
-    this.#sender = this.#createSender();
-    this.#watchApplications();
+    this.#applications.watch(this.#config.loadedTopology, this.#plan);
     this.#isStarted = true;
     this.#dispatch({ type: 'start' });
-    const { reportSeconds } = this.#config.loadedTopology.timing;
-    this.#period = setInterval(() => this.#sender?.report(), reportSeconds * 1000);
-    this.#sender.report();
+    this.#reporting.configure(this.#config);
     this.#log.info('started', {
       bootId: this.bootId,
       version: AGENT_VERSION,
@@ -187,31 +161,14 @@ class AgentRuntime implements RunningAgent {
   }
 
   status(): AgentStatus {
-    const nowMs = this.#clock.nowMs();
-    return {
-      v: 1,
-      nva: this.#plan.nva,
+    return buildStatus(this.#state, this.#plan, {
       region: this.#place().region.name,
-      mode: 'agent',
-      version: AGENT_VERSION,
       bootId: this.bootId,
-      startedAtMs: Math.round(this.#startedAtMs),
-      atMs: Math.round(nowMs),
-      phase: this.#state.phase,
-      orders: Object.fromEntries(
-        [...this.#state.orders].map(([group, { epoch, generation, issuedAtMs }]) => [
-          group,
-          { epoch, generation, issuedAtMs },
-        ]),
-      ),
+      startedAtMs: this.#startedAtMs,
+      nowMs: this.#clock.nowMs(),
       sessions: this.#speaker?.sessions() ?? [],
-      vips: this.#plan.vips.flatMap((vip) => {
-        const held = this.#state.vips.get(vip.vip);
-        return held === undefined ? [] : [{ ...reportVip(vip, held, nowMs), group: vip.group, prefix: vip.prefix }];
-      }),
-      overrides: [...this.#state.overrides.values()],
-      counters: structuredClone(this.#counts),
-    };
+      counters: structuredClone({ ...this.#counts, reports: this.#reporting.counts }),
+    });
   }
 
   async stop(): Promise<void> {
@@ -231,11 +188,8 @@ class AgentRuntime implements RunningAgent {
     this.#server?.reloadTls(this.#config.tls);
     this.#noteCertificate();
     this.#plan = planOf(config.loadedTopology, this.#place(), config.stop);
-    this.#sender?.stop();
-    this.#sender = this.#createSender();
-    clearInterval(this.#period);
-    this.#period = setInterval(() => this.#sender?.report(), config.loadedTopology.timing.reportSeconds * 1000);
-    this.#watchApplications();
+    this.#reporting.configure(this.#config);
+    this.#applications.watch(this.#config.loadedTopology, this.#plan);
     this.#dispatch({ type: 'reload', plan: this.#plan });
     this.#log.info('reloaded', { vips: this.#plan.vips.length, restartNeededFor: found.map((f) => f.path) });
     return found;
@@ -253,18 +207,17 @@ class AgentRuntime implements RunningAgent {
   #perform(effect: AgentEffect): void {
     switch (effect.type) {
       case 'advertise':
-        this.#speaker?.set(this.#routes());
+        this.#speaker?.set(wantedRoutes(this.#state, this.#plan, this.#place().nva));
         return;
       case 'resend':
         this.#speaker?.resend(effect.prefixes);
         this.#log.info('said once more, the window has closed', { prefixes: effect.prefixes });
         return;
       case 'probe':
-        for (let i = 0; i < effect.count; i += 1) this.#probe(effect.vip);
+        for (let i = 0; i < effect.count; i += 1) this.#applications.probe(effect.vip);
         return;
       case 'report':
-        this.#transitions += 1;
-        this.#sender?.report();
+        this.#reporting.transition();
         return;
       case 'verdict':
         this.#metrics.transitions.inc({ vip: effect.vip, to: effect.to });
@@ -281,35 +234,11 @@ class AgentRuntime implements RunningAgent {
     }
   }
 
-  #routes(): Route[] {
-    const { nva } = this.#place();
-    return this.#plan.vips.flatMap((vip) => {
-      const announced = this.#state.vips.get(vip.vip)?.announced;
-      if (announced === undefined || announced === null) return [];
-      return [
-        {
-          prefix: vip.prefix,
-          asPath: announcedPath(nva.asn, announced.prependAsn, announced.prepend),
-          nextHop: nva.address,
-          ...(announced.med === null ? {} : { med: announced.med }),
-          ...(announced.communities.length === 0 ? {} : { communities: announced.communities }),
-        },
-      ];
-    });
-  }
-
-  #probe(vip: string): void {
-    const watched = this.#probes.get(vip);
-    if (watched === undefined) return;
-    const run = this.#ports.runProbe ?? runProbe;
-    void run(watched.probe, watched.timeoutMs).then((outcome) => {
-      if (this.#state.phase === 'gone') return;
-      this.#counts.probes += 1;
-      this.#dispatch({ type: 'probed', vip, outcome });
-      this.#metrics.probes.inc({ vip, outcome: outcome.type });
-      if (outcome.type !== 'unknown') this.#metrics.probeSeconds.observe({ vip }, outcome.latencyMs / 1000);
-      else this.#log.warn('probe told nothing', { vip, detail: outcome.detail });
-    });
+  #noteProbe(vip: string, outcome: ProbeOutcome): void {
+    this.#counts.probes += 1;
+    this.#metrics.probes.inc({ vip, outcome: outcome.type });
+    if (outcome.type !== 'unknown') this.#metrics.probeSeconds.observe({ vip }, outcome.latencyMs / 1000);
+    else this.#log.warn('probe told nothing', { vip, detail: outcome.detail });
   }
 
   #arm(): void {
@@ -322,11 +251,9 @@ class AgentRuntime implements RunningAgent {
 
   async #leave(): Promise<void> {
     clearTimeout(this.#timer);
-    clearInterval(this.#period);
-    for (const { sentinel } of this.#sentinels.values()) sentinel.stop();
+    this.#applications.stop();
     await this.#speaker?.stop(CEASE.ADMINISTRATIVE_SHUTDOWN, SHUTDOWN_TEXT);
-    if (this.#isStarted) await this.#sender?.flush(LAST_REPORT_MS);
-    this.#sender?.stop();
+    await this.#reporting.end();
     await Promise.all([this.#server?.close(), this.#socket?.close()]);
     this.#log.info('stopped');
     this.#settleGone();
@@ -406,41 +333,6 @@ class AgentRuntime implements RunningAgent {
     }
   }
 
-  #createSender(): ReportSender {
-    const { identity, seatCa, loadedTopology, nva } = this.#config;
-    const identityHeader = identity.header === undefined ? {} : { header: identity.header };
-    return createReportSender({
-      seats: loadedTopology.seats,
-      sender: nva,
-      tokens: createTokenSource({ endpoint: identity.endpoint, ...identityHeader }, this.#clock.nowMs),
-      tls: seatCa === undefined ? {} : { ca: readFileSync(seatCa) },
-      build: (seat) => this.#buildReports(seat),
-      onOrder: (jws, seat) => void this.#takeHandedOrder(jws, seat),
-      onOutcome: (outcome) => this.#noteReport(outcome),
-    });
-  }
-
-  #buildReports(seat: string): { group: string; body: string }[] {
-    const sessions = this.#speaker?.sessions() ?? [];
-    const transition = this.#transitions > (this.#told.get(seat) ?? 0);
-    this.#built.set(seat, this.#transitions);
-    return groupsOfPlan(this.#plan).map((group) => {
-      this.#seq += 1;
-      const moment = { bootId: this.bootId, seq: this.#seq, atMs: this.#clock.nowMs(), transition, sessions };
-      return { group, body: JSON.stringify(buildReport(this.#state, this.#plan, group, moment)) };
-    });
-  }
-
-  #noteReport({ seat, group, error }: ReportOutcome): void {
-    const outcome = error === undefined ? 'taken' : 'failed';
-    this.#metrics.reports.inc({ seat, outcome });
-    this.#counts.reports[outcome] = (this.#counts.reports[outcome] ?? 0) + 1;
-    if (error === undefined) {
-      this.#told.set(seat, this.#built.get(seat) ?? 0);
-      this.#metrics.lastReport.set({ seat }, this.#clock.wallMs() / 1000);
-    } else this.#log.warn('report not taken', { seat, group, error });
-  }
-
   async #takeHandedOrder(jws: string, seat: string): Promise<void> {
     const answer = await this.#desk.accept(jws);
     if (!answer.accepted) this.#log.warn('order handed out by a seat was refused', { seat, refusal: answer.refusal });
@@ -463,34 +355,6 @@ class AgentRuntime implements RunningAgent {
   #noteCertificate(): void {
     const { validToDate } = new X509Certificate(readFileSync(this.#config.tls.cert));
     this.#metrics.certificateExpiry.set(validToDate.getTime() / 1000);
-  }
-
-  /** Probes and sentinels as the plan has them; those that stay the same are left alone. */
-  #watchApplications(): void {
-    const { region } = this.#place();
-    const vips = this.#config.loadedTopology.vips.filter((vip) => vip.regions.includes(region.name));
-    this.#probes = new Map(
-      vips.map((vip) => [vip.name, { probe: probeOf(vip, region), timeoutMs: vip.health.timeoutMs }]),
-    );
-    const wanted = new Map(
-      this.#plan.vips.flatMap((vip) => {
-        const watched = this.#probes.get(vip.vip);
-        const target = vip.health.sentinel && watched !== undefined ? sentinelTarget(watched.probe) : undefined;
-        return target === undefined ? [] : [[vip.vip, { host: target.host, port: target.port }] as const];
-      }),
-    );
-    for (const [vip, { key, sentinel }] of this.#sentinels) {
-      if (JSON.stringify(wanted.get(vip)) === key) continue;
-      sentinel.stop();
-      this.#sentinels.delete(vip);
-    }
-    for (const [vip, target] of wanted) {
-      if (this.#sentinels.has(vip)) continue;
-      const sentinel = startSentinel(target, (event) => {
-        if (this.#state.phase !== 'gone') this.#dispatch({ type: `sentinel-${event}`, vip });
-      });
-      this.#sentinels.set(vip, { key: JSON.stringify(target), sentinel });
-    }
   }
 
   #door(): AgentDoor {
@@ -525,21 +389,4 @@ class AgentRuntime implements RunningAgent {
     }
     return await registry.metrics();
   }
-}
-
-/** Settings that only a restart can change, where they differ. */
-function restartNeeded(old: AgentConfig, now: AgentConfig): Finding[] {
-  const place = (config: AgentConfig) => findNva(config.loadedTopology, config.nva);
-  const pairs: [string, unknown, unknown][] = [
-    ['listen', old.listen, now.listen],
-    ['bgp', old.bgp, now.bgp],
-    ['stateDirectory', old.stateDirectory, now.stateDirectory],
-    ['nva', old.nva, now.nva],
-    ['topology:routeServer', place(old)?.region.routeServer, place(now)?.region.routeServer],
-    ['topology:nva', [place(old)?.nva.asn, place(old)?.nva.address], [place(now)?.nva.asn, place(now)?.nva.address]],
-    ['topology:timing.holdSeconds', old.loadedTopology.timing.holdSeconds, now.loadedTopology.timing.holdSeconds],
-  ];
-  return pairs
-    .filter(([, a, b]) => JSON.stringify(a) !== JSON.stringify(b))
-    .map(([path]) => ({ path, code: 'restart-needed', message: 'takes effect when the agent is restarted' }));
 }

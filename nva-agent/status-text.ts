@@ -1,6 +1,6 @@
 // The status of the agent as text for a terminal.
 import { VERDICT_GLYPHS } from '../shared/vocabulary.ts';
-import type { AgentStatus } from './runtime.ts';
+import type { AgentStatus } from './control/status.ts';
 
 type Row = readonly string[];
 

@@ -1,3 +1,4 @@
+// The agent step: every state and event, pacing, stop, overrides, start and reload.
 import { describe, expect, test } from '@jest/globals';
 import {
   type AgentEffect,

@@ -1,3 +1,4 @@
+// The log: form and rate limit.
 import { describe, expect, test } from '@jest/globals';
 import { createLog, LINES_PER_WINDOW, WINDOW_MS } from '../../nva-agent/log.ts';
 

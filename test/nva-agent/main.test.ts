@@ -1,3 +1,4 @@
+// The command line, each verb as a process.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';

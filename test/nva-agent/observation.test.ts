@@ -1,3 +1,4 @@
+// What an observer makes of its looks.
 import { describe, expect, test } from '@jest/globals';
 import {
   type Look,

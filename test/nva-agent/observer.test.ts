@@ -1,3 +1,4 @@
+// An observer on loopback, end to end.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loadAgentConfig } from '../../nva-agent/control/config.ts';
 import { type RunningObserver, startObserver } from '../../nva-agent/observer.ts';

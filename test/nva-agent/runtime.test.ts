@@ -1,3 +1,4 @@
+// An agent on loopback, end to end, with two peers, an application and a seat.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';

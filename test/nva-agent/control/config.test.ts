@@ -1,3 +1,4 @@
+// agent.yaml: defaults, and every refusal with its path.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

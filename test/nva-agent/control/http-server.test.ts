@@ -1,3 +1,4 @@
+// The agent's HTTP: answers, limits, and callers that mean no good.
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';

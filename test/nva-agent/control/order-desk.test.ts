@@ -1,3 +1,4 @@
+// Orders through their one door: each refusal, persistence before effect, order of arrival.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// The order fence: address, age, lifetime, rows.
 import { describe, expect, test } from '@jest/globals';
 import type { AgentPlan } from '../../../nva-agent/agent.ts';
 import { judgeOrder } from '../../../nva-agent/control/order-fence.ts';

@@ -1,3 +1,4 @@
+// Orders on disk: kept, damaged, refused, and a disk that is full.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// Overrides: their bounds, their file, their end.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

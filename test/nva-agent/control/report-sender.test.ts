@@ -1,3 +1,4 @@
+// Reports and tokens against local seats: coalescing, slow and broken seats.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createTokenSource, EARLY_MS } from '../../../nva-agent/control/identity-token.ts';
 import { createReportSender, type ReportOutcome, type ReportSender } from '../../../nva-agent/control/report-sender.ts';

@@ -1,3 +1,4 @@
+// The flap penalty: decay, suppression, bounds.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {

@@ -1,3 +1,4 @@
+// Health of a vip under a simulated clock: crashes, hangs, chance over many hours.
 import { describe, expect, test } from '@jest/globals';
 import {
   CONFIRMATIONS_MAX,

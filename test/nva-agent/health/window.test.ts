@@ -1,3 +1,4 @@
+// The window: N of M, what confirms it, brown-outs, degradation.
 import { describe, expect, test } from '@jest/globals';
 import {
   clearingRun,

@@ -1,3 +1,4 @@
+// Probes in a process that has run out of descriptors.
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 

@@ -1,3 +1,4 @@
+// Every kind of probe against local servers and programs.
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';

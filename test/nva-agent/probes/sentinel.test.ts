@@ -1,3 +1,4 @@
+// The sentinel connection: loss, return, refusal, end.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Sentinel, startSentinel } from '../../../nva-agent/probes/sentinel.ts';
 import { closedPort, openTcp, until } from '../agent-world.ts';

@@ -1,3 +1,4 @@
+// The table of what a vip's route should be, row by row.
 import { describe, expect, test } from '@jest/globals';
 import {
   type Announcement,

@@ -1,3 +1,4 @@
+// The route change window: what is said once more, and when.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { paceChange, paceResend, UNPACED } from '../../../nva-agent/route/pacing.ts';
