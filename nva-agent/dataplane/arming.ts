@@ -85,6 +85,14 @@ export type ArmingEffect =
   | { readonly type: 'refresh'; readonly elements: readonly ArmedElement[] }
   | { readonly type: 'clear'; readonly elements: readonly ArmedElement[] };
 
+/** Whether both sides hand over this vip's unknown packets to each other, as far as we know. */
+export function isMutual(state: ArmingState, name: string): boolean {
+  const standing = state.arms.get(name);
+  const address = state.config.vips.find((vip) => vip.vip === name)?.address ?? '';
+  if (standing?.phase !== 'active') return false;
+  return vipHeard(state.peers.get(standing.peer), address)?.isActive === true;
+}
+
 const NEVER = Number.NEGATIVE_INFINITY;
 const UNSEEN: PeerView = { heard: undefined, heardMs: NEVER, confirmedMs: NEVER, sentMs: NEVER };
 
@@ -111,10 +119,10 @@ export function step(
   nowMs: number,
 ): { readonly state: ArmingState; readonly effects: readonly ArmingEffect[] } {
   const taken = settle(mirror(take(state, event, nowMs), nowMs), nowMs);
-  const sends = heartbeatsDue(taken, event, nowMs);
+  const sends = heartbeatsDue(state, taken, event, nowMs);
   const peers = new Map(taken.peers);
   for (const { peer } of sends) peers.set(peer.nva, { ...(peers.get(peer.nva) ?? UNSEEN), sentMs: nowMs });
-  return { state: { ...taken, peers }, effects: [...sends, ...ruleEffects(state, taken, event)] };
+  return { state: { ...taken, peers }, effects: [...ruleEffects(state, taken, event), ...sends] };
 }
 
 function take(state: ArmingState, event: ArmingEvent, nowMs: number): ArmingState {
@@ -202,7 +210,7 @@ function mirror(state: ArmingState, nowMs: number): ArmingState {
 }
 
 const isAsking = (view: PeerView | undefined, address: string, nowMs: number): boolean =>
-  view !== undefined && heardLately(view, nowMs) && vipHeard(view, address)?.isArmed === true;
+  view !== undefined && heardLately(view, nowMs) && vipHeard(view, address)?.isAsked === true;
 
 /** Caps, and phases as the peers' confirmations have it. */
 function settle(state: ArmingState, nowMs: number): ArmingState {
@@ -220,13 +228,20 @@ function settle(state: ArmingState, nowMs: number): ArmingState {
 }
 
 function heartbeatsDue(
+  before: ArmingState,
   state: ArmingState,
   event: ArmingEvent,
   nowMs: number,
 ): Extract<ArmingEffect, { type: 'send' }>[] {
   return state.config.peers
-    .filter((peer) => isDue(state, peer, event, nowMs))
+    .filter((peer) => isDue(state, peer, event, nowMs) || hasBegun(before, state, peer))
     .map((peer) => ({ type: 'send', peer, heartbeat: heartbeatTo(state, peer, nowMs) }));
+}
+
+/** A vip became active towards this peer: it wants to know at once, because a switch may wait for it. */
+function hasBegun(before: ArmingState, after: ArmingState, peer: ArmingPeer): boolean {
+  const isActive = (arm: Arm | undefined) => arm?.peer === peer.nva && arm.phase === 'active';
+  return [...after.arms].some(([vip, arm]) => isActive(arm) && !isActive(before.arms.get(vip)));
 }
 
 function isDue(state: ArmingState, peer: ArmingPeer, event: ArmingEvent, nowMs: number): boolean {
@@ -235,12 +250,12 @@ function isDue(state: ArmingState, peer: ArmingPeer, event: ArmingEvent, nowMs: 
   if (event.type === 'arm') return isArmed && event.peer === peer.nva;
   if (event.type === 'heard') {
     // Answer at once a peer that is armed and does not know yet that it is heard; it then knows, so this ends.
-    const isAsking = event.heartbeat.from === peer.address && event.heartbeat.vips.some((vip) => vip.isArmed);
+    const isAsking = event.heartbeat.from === peer.address && event.heartbeat.vips.some((vip) => vip.isAsked);
     const knowsUs = event.heartbeat.echoBoot === state.config.boot && nowMs - event.heartbeat.echoMs <= CONFIRMED_MS;
     return isAsking && !knowsUs && nowMs - view.sentMs >= HEARTBEAT_MS / 10;
   }
   if (event.type !== 'tick') return false;
-  const isWanted = isArmed || (heardLately(view, nowMs) && view.heard?.vips.some((vip) => vip.isArmed) === true);
+  const isWanted = isArmed || (heardLately(view, nowMs) && view.heard?.vips.some((vip) => vip.isAsked) === true);
   // A tick may come a little early; half a period of slack keeps the rhythm.
   return nowMs - view.sentMs >= (isWanted ? HEARTBEAT_MS / 2 : IDLE_HEARTBEAT_MS - HEARTBEAT_MS / 2);
 }
@@ -259,7 +274,12 @@ function heartbeatTo(state: ArmingState, peer: ArmingPeer, nowMs: number): Heart
       .map((vip) => {
         const standing = state.arms.get(vip.vip);
         // Only what was ordered here is asked of the peer: two mirrors would keep each other armed for ever.
-        return { address: vip.address, isArmed: standing?.by === 'order' && standing.peer === peer.nva };
+        const isTowards = standing?.peer === peer.nva;
+        return {
+          address: vip.address,
+          isAsked: isTowards && standing.by === 'order',
+          isActive: isTowards && standing.phase === 'active',
+        };
       }),
   };
 }

@@ -1,21 +1,30 @@
-// Counts a vip's connections in the kernel's connection table (conntrack), for vips that the kernel forwards.
+// Counts vips' connections in the kernel's connection table (conntrack), for vips that the kernel forwards.
 import type { Execute } from './execution.ts';
 import type { DataPlaneVip } from './plan.ts';
 
 /** A table of a million connections is read within this time. */
 const READ_MS = 10_000;
 
-/** Connections of this vip that stand now: established ones for TCP, remembered exchanges for UDP. */
-export async function countConnections(execute: Execute, vip: DataPlaneVip): Promise<number> {
-  let count = 0;
-  for (const protocol of new Set(vip.ports.map((port) => port.protocol))) {
+/**
+ * Connections by vip address that stand now: established ones for TCP, remembered exchanges for UDP. The table is
+ * read once per protocol, line by line, however many vips there are.
+ */
+export async function countConnections(
+  execute: Execute,
+  vips: readonly DataPlaneVip[],
+): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map(vips.map((vip) => [vip.address, 0]));
+  for (const protocol of new Set(vips.flatMap((vip) => vip.ports.map((port) => port.protocol)))) {
     const state = protocol === 'tcp' ? ['--state', 'ESTABLISHED'] : [];
-    await execute(['conntrack', '-L', '-f', 'ipv4', '-p', protocol, '--orig-dst', vip.address, ...state], {
+    await execute(['conntrack', '-L', '-f', 'ipv4', '-p', protocol, ...state], {
       timeoutMs: READ_MS,
-      onLine: () => {
-        count += 1;
+      onLine: (line) => {
+        // The first dst is that of the original direction: the address the client asked for.
+        const address = / dst=(\S+)/.exec(line)?.[1] ?? '';
+        const count = counts.get(address);
+        if (count !== undefined) counts.set(address, count + 1);
       },
     });
   }
-  return count;
+  return counts;
 }

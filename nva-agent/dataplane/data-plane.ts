@@ -7,6 +7,7 @@ import { applyDevices } from './device-changes.ts';
 import { type Execute, execute as executeHere } from './execution.ts';
 import { counterName, needsForwarding, renderNftables } from './forward-rules.ts';
 import { createHaproxy } from './haproxy.ts';
+import type { ProxyFigures } from './haproxy-answers.ts';
 import { applySettings, FORWARDING, type Settings, SHARED_TRACKING, STRICT_TRACKING } from './kernel-settings.ts';
 import { type Applied, applyTable, readCounters } from './nftables.ts';
 import { type DataPlaneConfig, type DataPlaneVip, FORWARD_TABLE } from './plan.ts';
@@ -121,30 +122,32 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     throw new OperatingError('data-plane-not-applied', text, { retryable: true });
   };
 
-  const establishedOf = async (vip: DataPlaneVip): Promise<number> => {
-    if (vip.mode !== 'reverse-proxy') return countConnections(execute, vip);
-    const rows = [...(await haproxy.figures()).values()].flat();
-    return rows.filter((row) => row.vip === vip.vip).reduce((sum, row) => sum + row.established, 0);
+  /** Client connections that stand now, by vip. */
+  const countEstablished = async (
+    vips: readonly DataPlaneVip[],
+    figures: Iterable<readonly ProxyFigures[]>,
+  ): Promise<ReadonlyMap<string, number>> => {
+    const rows = [...figures].flat();
+    const forwarded = vips.filter((vip) => vip.mode !== 'reverse-proxy');
+    const inKernel = forwarded.length === 0 ? undefined : await countConnections(execute, forwarded);
+    const inProxy = (name: string) =>
+      rows.filter((row) => row.vip === name).reduce((sum, row) => sum + row.established, 0);
+    return new Map(vips.map((vip) => [vip.vip, inKernel?.get(vip.address) ?? inProxy(vip.vip)]));
   };
 
-  const sampleTraffic = async (): Promise<TrafficSample[]> => {
-    const proxied = [...(await haproxy.figures())].flatMap(([pid, rows]) =>
-      config.vips.map((vip) => sumOfRows(`haproxy ${pid}`, vip.vip, rows)),
-    );
-    if (!needsForwarding(config)) return proxied;
+  const sampleKernel = async (): Promise<TrafficSample[]> => {
+    const forwarded = config.vips.filter((vip) => vip.mode !== 'reverse-proxy');
     // Without the table (not applied yet, or taken away by somebody) nothing is forwarded and nothing is counted.
-    const counters = await readCounters(execute, FORWARD_TABLE).catch(() => undefined);
-    if (counters === undefined) return proxied;
-    const forwarded = config.vips
-      .filter((vip) => vip.mode !== 'reverse-proxy')
-      .map(({ vip }) => ({
-        source: 'kernel',
-        vip,
-        connections: counters.get(counterName(vip, 'new'))?.packets ?? 0,
-        bytesIn: counters.get(counterName(vip, 'in'))?.bytes ?? 0,
-        bytesOut: counters.get(counterName(vip, 'out'))?.bytes ?? 0,
-      }));
-    return [...proxied, ...forwarded];
+    const counters =
+      forwarded.length === 0 ? undefined : await readCounters(execute, FORWARD_TABLE).catch(() => undefined);
+    if (counters === undefined) return [];
+    return forwarded.map(({ vip }) => ({
+      source: 'kernel',
+      vip,
+      connections: counters.get(counterName(vip, 'new'))?.packets ?? 0,
+      bytesIn: counters.get(counterName(vip, 'in'))?.bytes ?? 0,
+      bytesOut: counters.get(counterName(vip, 'out'))?.bytes ?? 0,
+    }));
   };
 
   return {
@@ -162,14 +165,17 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
         await applyAll(config);
       }),
     status: async () => {
-      totals = takeSamples(totals, await sampleTraffic());
-      const vips = await Promise.all(
-        config.vips.map(async (vip) => ({
-          vip: vip.vip,
-          established: await establishedOf(vip),
-          ...totalOf(totals, vip.vip),
-        })),
+      const figures = await haproxy.figures();
+      const proxied = [...figures].flatMap(([pid, rows]) =>
+        config.vips.map((vip) => sumOfRows(`haproxy ${pid}`, vip.vip, rows)),
       );
+      totals = takeSamples(totals, [...proxied, ...(await sampleKernel())]);
+      const established = await countEstablished(config.vips, figures.values());
+      const vips = config.vips.map(({ vip }) => ({
+        vip,
+        established: established.get(vip) ?? 0,
+        ...totalOf(totals, vip),
+      }));
       return { vips, problems, secondChance: await secondChance.status() };
     },
     drain: async (name, signal) => {
@@ -177,7 +183,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       if (vip === undefined) return { type: 'drained' };
       const deadline = performance.now() + vip.drainSeconds * 1000;
       for (;;) {
-        const established = await establishedOf(vip);
+        const figures = vip.mode === 'reverse-proxy' ? await haproxy.figures() : new Map();
+        const established = (await countEstablished([vip], figures.values())).get(name) ?? 0;
         if (established === 0) return { type: 'drained' };
         if (performance.now() >= deadline || signal?.aborted === true) return { type: 'expired', established };
         await sleep(DRAIN_LOOK_MS);

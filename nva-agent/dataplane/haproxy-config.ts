@@ -8,6 +8,8 @@ import type { DataPlaneConfig, DataPlanePort, DataPlaneVip } from './plan.ts';
  */
 export const PROXY_DESCRIPTORS_MAX = 40_000;
 const CONNECT_SECONDS = 5;
+/** A replaced worker lives until its connections are done, but not longer than a day. */
+const REPLACED_WORKER_SECONDS = 86_400;
 
 export interface HaproxyPlace {
   /** Socket of the worker's statistics. */
@@ -35,7 +37,6 @@ export const proxyNames = (config: DataPlaneConfig): string[] =>
  */
 export function renderHaproxy(config: DataPlaneConfig, place: HaproxyPlace): string {
   const vips = config.vips.filter(isProxied);
-  const drainSeconds = Math.max(1, ...vips.map((vip) => vip.drainSeconds));
   const hasNames = vips.some((vip) => parseIpv4(vip.appHost) === undefined);
   return [
     '# Written by anycast-agent, which replaces it whole.',
@@ -43,8 +44,7 @@ export function renderHaproxy(config: DataPlaneConfig, place: HaproxyPlace): str
     `    description anycast-agent ${place.stamp}`,
     `    stats socket ${assertWord(place.statsSocket)} mode 600 level admin expose-fd listeners`,
     `    fd-hard-limit ${PROXY_DESCRIPTORS_MAX}`,
-    // A replaced worker lives until its connections are done, but not for ever.
-    `    hard-stop-after ${drainSeconds}s`,
+    `    hard-stop-after ${REPLACED_WORKER_SECONDS}s`,
     'defaults',
     '    mode tcp',
     `    timeout connect ${CONNECT_SECONDS}s`,

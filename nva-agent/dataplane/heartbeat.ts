@@ -8,12 +8,16 @@ import { formatIpv4, parseIpv4 } from '../../shared/ip.ts';
 const MAGIC = 0x41534331;
 const FIXED_BYTES = 38;
 const ENTRY_BYTES = 5;
-const FLAG_ARMED = 1;
+const FLAG_ASKED = 1;
+const FLAG_ACTIVE = 2;
 
-/** One vip the sender serves; `isArmed` when it hands this vip's unknown packets to the receiver. */
+/** One vip the sender serves. */
 export interface HeartbeatVip {
   readonly address: string;
-  readonly isArmed: boolean;
+  /** The sender was ordered to hand this vip's unknown packets to the receiver, and asks the same of it. */
+  readonly isAsked: boolean;
+  /** The sender does hand them over. */
+  readonly isActive: boolean;
 }
 
 export interface Heartbeat {
@@ -47,7 +51,8 @@ export function encodeHeartbeat(heartbeat: Heartbeat, sizeBytes: number): Uint8A
   view.setUint16(36, heartbeat.vips.length);
   heartbeat.vips.forEach((vip, i) => {
     view.setUint32(FIXED_BYTES + i * ENTRY_BYTES, parseIpv4(vip.address) ?? 0);
-    view.setUint8(FIXED_BYTES + i * ENTRY_BYTES + 4, vip.isArmed ? FLAG_ARMED : 0);
+    const flags = (vip.isAsked ? FLAG_ASKED : 0) | (vip.isActive ? FLAG_ACTIVE : 0);
+    view.setUint8(FIXED_BYTES + i * ENTRY_BYTES + 4, flags);
   });
   return bytes;
 }
@@ -65,9 +70,14 @@ export function decodeHeartbeat(bytes: Uint8Array, sizeBytes: number): Heartbeat
     sentMs: view.getFloat64(16),
     echoBoot: view.getUint32(24),
     echoMs: view.getFloat64(28),
-    vips: Array.from({ length: count }, (_, i) => ({
-      address: formatIpv4(view.getUint32(FIXED_BYTES + i * ENTRY_BYTES)),
-      isArmed: (view.getUint8(FIXED_BYTES + i * ENTRY_BYTES + 4) & FLAG_ARMED) !== 0,
-    })),
+    vips: Array.from({ length: count }, (_, i) => {
+      const at = FIXED_BYTES + i * ENTRY_BYTES;
+      const flags = view.getUint8(at + 4);
+      return {
+        address: formatIpv4(view.getUint32(at)),
+        isAsked: (flags & FLAG_ASKED) !== 0,
+        isActive: (flags & FLAG_ACTIVE) !== 0,
+      };
+    }),
   };
 }

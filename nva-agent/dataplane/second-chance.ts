@@ -11,6 +11,7 @@ import {
   type Ending,
   HEARTBEAT_MS,
   initialArming,
+  isMutual,
   isProved,
   step,
 } from './arming.ts';
@@ -36,8 +37,10 @@ export interface ArmOptions {
 }
 
 export type ArmOutcome =
-  /** The kernel hands over from now on. */
+  /** Both kernels hand over to each other from now on: the route may move. */
   | { readonly type: 'active'; readonly peer: string }
+  /** This one does; the peer has not said yet that it does so too. */
+  | { readonly type: 'one-sided'; readonly peer: string }
   /** Asked for, but the peer has not confirmed yet; goes on trying until the cap. */
   | { readonly type: 'waiting'; readonly peer: string }
   | { readonly type: 'refused'; readonly why: 'no-second-chance' | 'peer-not-named' | 'unknown-peer' | 'not-applied' };
@@ -81,7 +84,7 @@ export function createSecondChance(execute: Execute, folder: string): SecondChan
   let problem: string | undefined;
   let rulesQueue: Promise<void> = Promise.resolve();
   let isRefreshing = false;
-  const activated = new Set<() => void>();
+  const waiters = new Set<() => void>();
 
   const now = () => performance.now();
 
@@ -89,11 +92,15 @@ export function createSecondChance(execute: Execute, folder: string): SecondChan
     const result = step(state, event, now());
     state = result.state;
     for (const effect of result.effects) carryOut(effect, event.type === 'tick');
+    for (const wake of waiters) wake();
   };
 
   const carryOut = (effect: ArmingEffect, isPeriodic: boolean): void => {
     if (effect.type === 'send') {
-      socket?.send(effect.heartbeat, effect.peer.innerAddress);
+      const send = () => socket?.send(effect.heartbeat, effect.peer.innerAddress);
+      // What a heartbeat says of this kernel must have happened; a tick's refresh changes nothing, and may be stuck.
+      if (isPeriodic) send();
+      else void rulesQueue.then(send);
       return;
     }
     const text = effect.type === 'refresh' ? renderRefresh(effect.elements) : renderClear(effect.elements);
@@ -110,7 +117,6 @@ export function createSecondChance(execute: Execute, folder: string): SecondChan
         problem = error instanceof Error ? error.message : String(error);
       }
       if (isPeriodic) isRefreshing = false;
-      if (problem === undefined && effect.type === 'refresh') for (const wake of activated) wake();
     });
   };
 
@@ -166,10 +172,11 @@ export function createSecondChance(execute: Execute, folder: string): SecondChan
       if (!vip.peers.includes(peer)) return { type: 'refused', why: 'unknown-peer' };
       const capMs = options.capSeconds === undefined ? {} : { capMs: options.capSeconds * 1000 };
       handle({ type: 'arm', vip: name, peer, ...capMs });
-      const isActive = () => state.arms.get(name)?.peer === peer && state.arms.get(name)?.phase === 'active';
-      if (isActive()) await rulesQueue;
-      else await untilWoken(activated, isActive, CONFIRM_WAIT_MS);
-      return { type: isActive() && problem === undefined ? 'active' : 'waiting', peer };
+      const isHere = () => state.arms.get(name)?.peer === peer && state.arms.get(name)?.phase === 'active';
+      await untilWoken(waiters, () => isHere() && isMutual(state, name), CONFIRM_WAIT_MS);
+      await rulesQueue;
+      if (!isHere() || problem !== undefined) return { type: 'waiting', peer };
+      return { type: isMutual(state, name) ? 'active' : 'one-sided', peer };
     },
     disarm: async (vip) => {
       handle({ type: 'disarm', vip });
@@ -230,5 +237,6 @@ function untilWoken(wakers: Set<() => void>, condition: () => boolean, withinMs:
     };
     const patience = setTimeout(finish, withinMs);
     wakers.add(look);
+    look();
   });
 }

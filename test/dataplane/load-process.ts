@@ -138,6 +138,7 @@ async function halfClose(): Promise<void> {
 
 const many = (n: number, job: () => Promise<unknown>): Promise<unknown>[] => Array.from({ length: n }, job);
 
+process.stdout.write('started\n');
 const [requests, keepAlives, downloads, uploads, halfCloses] = await Promise.all([
   makeRequests(),
   count(many(plan.keepAlives, keepAsking), 'keep-alive'),

@@ -42,19 +42,31 @@ export const failuresOf = (result: LoadResult): number =>
     0,
   );
 
-/** Runs the load from a host; resolves when all of it is over. */
-export function runLoad(network: Network, host: string, plan: LoadPlan): Promise<LoadResult> {
+export interface RunningLoad {
+  /** Its connections are being opened. */
+  readonly started: Promise<void>;
+  /** All of it is over. */
+  readonly result: Promise<LoadResult>;
+}
+
+/** Runs the load from a host. */
+export function runLoad(network: Network, host: string, plan: LoadPlan): RunningLoad {
   const child = network.start(host, [...NODE, join(import.meta.dirname, 'load-process.ts'), JSON.stringify(plan)]);
   let output = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
+  const started = new Promise<void>((resolve) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      if (output.includes('\n')) resolve();
+    });
   });
-  return new Promise((resolve, reject) => {
+  const result = new Promise<LoadResult>((resolve, reject) => {
     child.once('close', (code) => {
-      if (code === 0) resolve(JSON.parse(output) as LoadResult);
+      if (code === 0) resolve(JSON.parse(output.slice(output.indexOf('\n'))) as LoadResult);
       else reject(new Error(`the load ended with ${code}`));
     });
   });
+  result.catch(() => undefined);
+  return { started, result };
 }
 
 /** One request by curl: body, response headers and status; `undefined` when it failed. */

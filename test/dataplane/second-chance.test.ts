@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import { SECOND_CHANCE_TABLE } from '../../nva-agent/dataplane/plan.ts';
 import { parseOwners } from '../../nva-agent/dataplane/second-chance-rules.ts';
 import { describeWith } from '../support/needs.ts';
-import { curl, failuresOf, type LoadPlan, type LoadResult, runLoad } from './load.ts';
+import { curl, failuresOf, type LoadPlan, type LoadResult, type RunningLoad, runLoad } from './load.ts';
 import { type Network, until } from './network.ts';
 import { startNva, type TestNva } from './nva.ts';
 import {
@@ -46,17 +46,14 @@ function ownersAt(network: Network, host: string): ReadonlyMap<string, string> {
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Moves the route b, a, b, ... evenly while the load runs. */
-async function moveDuring(
-  network: Network,
-  load: Promise<LoadResult>,
-  moves: readonly RegionName[],
-): Promise<LoadResult> {
+async function moveDuring(network: Network, load: RunningLoad, moves: readonly RegionName[]): Promise<LoadResult> {
+  await load.started;
   const pauseMs = (LOAD.seconds * 1000) / (moves.length + 1);
   for (const region of moves) {
     await sleep(pauseMs);
     routeTo(network, region);
   }
-  return load;
+  return load.result;
 }
 
 describeWith(NEEDS, 'second chances', () => {
@@ -87,7 +84,7 @@ describeWith(NEEDS, 'second chances', () => {
       routeTo(network, 'a');
       expect(await b.arm('orders')).toEqual({ type: 'active', peer: 'nva-a' });
       // One order to one side: the other mirrors it.
-      await until('a is armed too', () => (ownersAt(network, 'nva-a').size === 1 ? true : undefined));
+      expect(ownersAt(network, 'nva-a').size).toBe(1);
       const result = await moveDuring(network, runLoad(network, 'client', LOAD), ['b', 'a', 'b', 'a']);
       expect(result.reasons).toEqual([]);
       expect(failuresOf(result)).toBe(0);
@@ -108,11 +105,11 @@ describeWith(NEEDS, 'second chances', () => {
         halfCloses: 2,
         keepAlives: 10,
       };
-      await b.arm('orders');
+      expect((await b.arm('orders')).type).toBe('active');
       sprayPackets(network);
-      const armed = await runLoad(network, 'client', few);
+      const armed = await runLoad(network, 'client', few).result;
       await b.disarm('orders');
-      const bare = await runLoad(network, 'client', few);
+      const bare = await runLoad(network, 'client', few).result;
       stopSpraying(network);
       expect(armed.reasons).toEqual([]);
       expect(failuresOf(armed)).toBe(0);
@@ -196,11 +193,15 @@ describeWith(NEEDS, 'second chances', () => {
         keepAlives: 5,
         halfCloses: 0,
       });
-      await sleep(1000);
+      await load.started;
+      await until('a has connections', async () =>
+        ((await a.status()).vips[0]?.established ?? 0) >= 8 ? true : undefined,
+      );
+      const before = (await b.status()).secondChance.handedOver;
       routeTo(network, 'b');
-      await until('b hands over', async () => ((await b.status()).secondChance.handedOver > 0 ? true : undefined));
+      await until('b hands over', async () => ((await b.status()).secondChance.handedOver > before ? true : undefined));
       network.run('nva-a', ['conntrack', '-F']);
-      const result = await load;
+      const result = await load.result;
       expect(result.uploads.failed).toBe(LOAD.uploads);
       expect(result.keepAlives.failed).toBe(5);
       expect((await a.status()).secondChance.handedOver).toBe(0);
@@ -237,13 +238,14 @@ describeWith(NEEDS, 'second chances', () => {
       expect(await c.arm('orders', { peer: 'nva-x' })).toEqual({ type: 'refused', why: 'unknown-peer' });
       routeTo(network, 'a');
       const load = runLoad(network, 'client', { ...LOAD, requestsPerSecond: 0 });
-      await sleep(1500);
+      await load.started;
+      await sleep(1000);
       expect(await b.arm('orders', { peer: 'nva-a' })).toEqual({ type: 'active', peer: 'nva-a' });
       routeTo(network, 'b');
       await sleep(1500);
       expect(await c.arm('orders', { peer: 'nva-a' })).toEqual({ type: 'active', peer: 'nva-a' });
       routeTo(network, 'c');
-      const result = await load;
+      const result = await load.result;
       expect(result.reasons).toEqual([]);
       expect(failuresOf(result)).toBe(0);
     });
@@ -263,12 +265,13 @@ describeWith(NEEDS, 'second chances', () => {
       await Promise.all([a.apply(), b.apply()]);
       routeTo(network, 'a');
       const load = runLoad(network, 'client', { ...LOAD, seconds: 8, requestsPerSecond: 0, halfCloses: 0 });
+      await load.started;
       await sleep(1000);
       const owners = (region: RegionName, other: RegionName) => configOf(region, 'reverse-proxy', { owners: [other] });
       await Promise.all([a.apply(owners('a', 'b')), b.apply(owners('b', 'a'))]);
       expect(await b.arm('orders')).toEqual({ type: 'active', peer: 'nva-a' });
       routeTo(network, 'b');
-      const result = await load;
+      const result = await load.result;
       expect(result.reasons).toEqual([]);
       expect(failuresOf(result)).toBe(0);
     });

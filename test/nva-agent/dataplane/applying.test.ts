@@ -147,17 +147,26 @@ describe('a data plane', () => {
   });
 });
 
-test('connections are counted once per protocol, line by line', async () => {
+test('connections are counted by the address asked for, the table read once per protocol', async () => {
+  const line = (client: string, vip: string) =>
+    `tcp      6 431999 ESTABLISHED src=${client} dst=${vip} sport=1 dport=53 src=10.1.2.10 dst=${client} sport=53 dport=1 [ASSURED]`;
   const { execute, commands } = fakeExecute([
-    [/-p tcp/, 'one\ntwo\n'],
-    [/-p udp/, 'three\n'],
+    [
+      /-p tcp/,
+      `${line('10.0.0.1', '192.0.2.10')}\n${line('192.0.2.10', '10.9.9.9')}\n${line('10.0.0.2', '192.0.2.10')}\n`,
+    ],
+    [/-p udp/, `${line('10.0.0.1', '192.0.2.11')}\n`],
   ]);
   const ports = [
     { listen: 53, to: 53, protocol: 'tcp' as const },
-    { listen: 54, to: 54, protocol: 'tcp' as const },
     { listen: 53, to: 53, protocol: 'udp' as const },
   ];
-  expect(await countConnections(execute, orders({ mode: 'snat', ports }))).toBe(3);
+  const vips = [orders({ ports }), orders({ address: '192.0.2.11', ports }), orders({ address: '192.0.2.12', ports })];
+  expect([...(await countConnections(execute, vips))]).toEqual([
+    ['192.0.2.10', 2],
+    ['192.0.2.11', 1],
+    ['192.0.2.12', 0],
+  ]);
   expect(commands).toHaveLength(2);
 });
 

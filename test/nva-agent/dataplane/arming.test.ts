@@ -10,6 +10,7 @@ import {
   HEARTBEAT_MS,
   IDLE_HEARTBEAT_MS,
   initialArming,
+  isMutual,
   isProved,
   step,
 } from '../../../nva-agent/dataplane/arming.ts';
@@ -34,7 +35,7 @@ const heard = (more: Partial<Heartbeat> = {}): ArmingEvent => ({
     sentMs: 0,
     echoBoot: 7,
     echoMs: 0,
-    vips: [{ address: VIP, isArmed: false }],
+    vips: [{ address: VIP, isAsked: false, isActive: false }],
     ...more,
   },
 });
@@ -58,7 +59,7 @@ describe('arming', () => {
       {
         type: 'send',
         peer: PEER,
-        heartbeat: expect.objectContaining({ sentMs: 0, vips: [{ address: VIP, isArmed: true }] }),
+        heartbeat: expect.objectContaining({ sentMs: 0, vips: [{ address: VIP, isAsked: true, isActive: false }] }),
       },
     ]);
   });
@@ -69,8 +70,16 @@ describe('arming', () => {
       [1003, heard({ echoMs: 1000 })],
     ]);
     expect(phaseOf(state)).toBe('active');
-    expect(effects).toEqual([{ type: 'refresh', elements: [{ address: VIP, innerAddress: PEER.innerAddress }] }]);
-    expect(run([[1500, TICK]], state).kinds).toEqual(['send', 'refresh']);
+    expect(effects).toEqual([
+      { type: 'refresh', elements: [{ address: VIP, innerAddress: PEER.innerAddress }] },
+      // The peer learns at once, after the refresh, that this side hands over.
+      {
+        type: 'send',
+        peer: PEER,
+        heartbeat: expect.objectContaining({ vips: [{ address: VIP, isAsked: true, isActive: true }] }),
+      },
+    ]);
+    expect(run([[1500, TICK]], state).kinds).toEqual(['refresh', 'send']);
   });
 
   const unheard: readonly [string, Partial<Heartbeat>][] = [
@@ -90,6 +99,21 @@ describe('arming', () => {
     expect(kinds).not.toContain('refresh');
   });
 
+  test('is mutual only when the peer says that it hands over too', () => {
+    const alone = run([
+      [1000, ARM],
+      [1003, heard({ echoMs: 1000 })],
+    ]).state;
+    expect(isMutual(alone, 'orders')).toBe(false);
+    const both = run(
+      [[1005, heard({ echoMs: 1003, vips: [{ address: VIP, isAsked: false, isActive: true }] })]],
+      alone,
+    );
+    expect(isMutual(both.state, 'orders')).toBe(true);
+    expect(isMutual(both.state, 'nosuch')).toBe(false);
+    expect(both.kinds).toEqual([]);
+  });
+
   test('of a vip or peer that is not ours does nothing', () => {
     expect(run([[0, { type: 'arm', vip: 'nosuch', peer: 'b' }]]).kinds).toEqual([]);
     expect(run([[0, { type: 'arm', vip: 'orders', peer: 'x' }]]).state.arms.size).toBe(0);
@@ -101,9 +125,12 @@ describe('arming', () => {
       [1003, heard({ echoMs: 1000 })],
     ]).state;
     const { state, kinds } = run([[1010, { type: 'arm', vip: 'orders', peer: 'c' }]], active);
-    expect(kinds).toEqual(['send', 'clear']);
+    expect(kinds).toEqual(['clear', 'send']);
     const next = run([[1020, heard({ from: THIRD.address, echoMs: 1010 })]], state);
-    expect(next.effects).toEqual([{ type: 'refresh', elements: [{ address: VIP, innerAddress: THIRD.innerAddress }] }]);
+    expect(next.effects[0]).toEqual({
+      type: 'refresh',
+      elements: [{ address: VIP, innerAddress: THIRD.innerAddress }],
+    });
   });
 });
 
@@ -121,10 +148,10 @@ describe('letting go', () => {
 
   test('when the peer has been silent for CONFIRMED_MS, but it goes on asking and comes back', () => {
     const { state, kinds } = run([[1000 + CONFIRMED_MS + 1, TICK]], active);
-    expect(kinds).toEqual(['send', 'clear']);
+    expect(kinds).toEqual(['clear', 'send']);
     expect(phaseOf(state)).toBe('waiting');
     const back = run([[3000, heard({ echoMs: 1000 + CONFIRMED_MS + 1 })]], state);
-    expect(back.kinds).toEqual(['refresh']);
+    expect(back.kinds).toEqual(['refresh', 'send']);
   });
 
   test('at the cap, which an order may shorten but not lengthen', () => {
@@ -147,7 +174,7 @@ describe('letting go', () => {
 
 describe('the peer’s arming', () => {
   const asking = (sentMs: number, echoMs: number) =>
-    heard({ sentMs, echoBoot: echoMs === 0 ? 0 : 7, echoMs, vips: [{ address: VIP, isArmed: true }] });
+    heard({ sentMs, echoBoot: echoMs === 0 ? 0 : 7, echoMs, vips: [{ address: VIP, isAsked: true, isActive: false }] });
 
   test('is mirrored, answered at once, and not asked for in turn', () => {
     const { state, effects } = run([[1000, asking(5, 0)]]);
@@ -156,10 +183,14 @@ describe('the peer’s arming', () => {
       {
         type: 'send',
         peer: PEER,
-        heartbeat: expect.objectContaining({ echoBoot: 9, echoMs: 5, vips: [{ address: VIP, isArmed: false }] }),
+        heartbeat: expect.objectContaining({
+          echoBoot: 9,
+          echoMs: 5,
+          vips: [{ address: VIP, isAsked: false, isActive: false }],
+        }),
       },
     ]);
-    expect(run([[1003, asking(6, 1000)]], state).kinds).toEqual(['refresh']);
+    expect(run([[1003, asking(6, 1000)]], state).kinds).toEqual(['refresh', 'send']);
   });
 
   test('ends when the peer lets go, or is not heard any more', () => {
@@ -270,8 +301,8 @@ describe('in any order of events', () => {
     fc.constant<ArmingEvent>(TICK),
     fc
       .tuple(fc.constantFrom(PEER, THIRD), fc.boolean(), fc.integer({ min: 0, max: 9000 }), fc.boolean())
-      .map(([peer, isArmed, echoMs, serves]) =>
-        heard({ from: peer.address, echoMs, vips: serves ? [{ address: VIP, isArmed }] : [] }),
+      .map(([peer, isAsked, echoMs, serves]) =>
+        heard({ from: peer.address, echoMs, vips: serves ? [{ address: VIP, isAsked, isActive: isAsked }] : [] }),
       ),
   );
   const history = fc.array(fc.tuple(fc.integer({ min: 0, max: 900 }), anyEvent), { maxLength: 60 });

@@ -13,7 +13,9 @@ const heartbeat: fc.Arbitrary<Heartbeat> = fc.record({
   sentMs: fc.double({ noNaN: true }),
   echoBoot: fc.integer({ min: 0, max: 0xffffffff }),
   echoMs: fc.double({ noNaN: true }),
-  vips: fc.array(fc.record({ address, isArmed: fc.boolean() }), { maxLength: SECOND_CHANCE_VIPS_MAX }),
+  vips: fc.array(fc.record({ address, isAsked: fc.boolean(), isActive: fc.boolean() }), {
+    maxLength: SECOND_CHANCE_VIPS_MAX,
+  }),
 });
 
 test('decodes to what was encoded, and is as long as the path must carry', () => {
@@ -27,7 +29,11 @@ test('decodes to what was encoded, and is as long as the path must carry', () =>
 });
 
 test('as many vips as a topology may have fit the smallest tunnel', () => {
-  const vips = Array.from({ length: SECOND_CHANCE_VIPS_MAX }, () => ({ address: '192.0.2.1', isArmed: true }));
+  const vips = Array.from({ length: SECOND_CHANCE_VIPS_MAX }, () => ({
+    address: '192.0.2.1',
+    isAsked: true,
+    isActive: true,
+  }));
   const value = { from: '10.0.0.1', to: '10.0.0.2', boot: 1, sentMs: 1, echoBoot: 1, echoMs: 1, vips };
   expect(decodeHeartbeat(encodeHeartbeat(value, 1230 - 28), 1230 - 28)).toEqual(value);
   expect(() => encodeHeartbeat({ ...value, vips: [...vips, ...vips] }, 1230 - 28)).toThrow(RangeError);

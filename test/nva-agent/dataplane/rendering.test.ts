@@ -46,7 +46,7 @@ global
     description anycast-agent abc123
     stats socket /var/lib/anycast/haproxy-stats.sock mode 600 level admin expose-fd listeners
     fd-hard-limit 40000
-    hard-stop-after 300s
+    hard-stop-after 86400s
 defaults
     mode tcp
     timeout connect 5s
