@@ -1,5 +1,5 @@
 // What scenarios ask of the control plane. How it runs is control-processes.ts.
-import type { Status } from '../../../shared/api.ts';
+import type { Operation, Plan, Status } from '../../../shared/api.ts';
 
 export interface ControlPlane {
   isRunning(): boolean;
@@ -8,9 +8,16 @@ export interface ControlPlane {
   start(): Promise<void>;
   status(): Promise<Status>;
   /** Resolves when the request was accepted; throws OperatingError with the problem document's words otherwise. */
-  failover(to: string, reason: string): Promise<void>;
-  failback(reason: string): Promise<void>;
+  failover(to: string, reason: string): Promise<Operation>;
+  failback(reason: string): Promise<Operation>;
+  /** What a failover would do now, without doing it. */
+  planFailover(to: string): Promise<Plan>;
+  operation(id: string): Promise<Operation>;
 }
+
+/** Whether an operation ended without having moved anything. */
+export const isTurnedDown = (operation: Operation): boolean =>
+  operation.state === 'refused' || operation.state === 'expired' || operation.state === 'failed';
 
 /** What steady means beyond who acts: why the given status is not steady yet, or undefined when it is. */
 export function findUnsteady(

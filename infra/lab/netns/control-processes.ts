@@ -1,7 +1,7 @@
 // Runs the control plane in its namespace: Azurite, the lab's stand-ins for Azure, and one seat on the in-process host.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { statusSchema } from '../../../shared/api.ts';
+import { operationSchema, planSchema, statusSchema } from '../../../shared/api.ts';
 import { OperatingError } from '../../../shared/errors.ts';
 import type { LabContext } from './context.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -33,12 +33,14 @@ export async function startControlPlane(lab: LabContext, fabric: Fabric, files: 
       if (!seat.isRunning()) seat = await start();
     },
     status: async () => statusSchema.parse(await ask('GET', '/api/status')),
-    failover: async (to, reason) => {
-      await ask('POST', `/api/vips/${VIP.name}/failover`, { to, reason });
-    },
-    failback: async (reason) => {
-      await ask('POST', `/api/vips/${VIP.name}/failback`, { reason });
-    },
+    failover: async (to, reason) =>
+      operationSchema.parse(await ask('POST', `/api/vips/${VIP.name}/failover`, { to, reason })),
+    failback: async (reason) => operationSchema.parse(await ask('POST', `/api/vips/${VIP.name}/failback`, { reason })),
+    planFailover: async (to) =>
+      planSchema.parse(
+        await ask('POST', `/api/vips/${VIP.name}/failover`, { to, reason: 'may it move?', dryRun: true }),
+      ),
+    operation: async (id) => operationSchema.parse(await ask('GET', `/api/operations/${id}`)),
   };
 }
 

@@ -38,8 +38,8 @@ async function runFault(world: World, scenario: Scenario): Promise<RunResult> {
   const [from, to] = scenario.movesTo === 'backup' ? [world.primary, world.backup] : [world.backup, world.primary];
   const before = answersOf(world, from, nowMs() - 1000);
   const faultAtMs = nowMs();
-  await scenario.fault(world);
-  await world.client.untilServedBy(to.plan.region, OBSERVE_MS);
+  const operation = await scenario.fault(world);
+  await world.untilServedBy(to, operation, OBSERVE_MS);
   await delay(SETTLE_MS);
   return judge(world, to, faultAtMs, before);
 }

@@ -1,4 +1,5 @@
 // The faults of the namespace lab: what each does to which part, and how the part is put right again.
+import type { Operation } from '../../../shared/api.ts';
 import { delay } from './poll.ts';
 import type { World } from './world.ts';
 
@@ -27,7 +28,8 @@ export interface Scenario {
   readonly movesTo: 'backup' | 'primary';
   /** Gets the world from its steady state to where the fault belongs. */
   prepare?(world: World): Promise<void>;
-  fault(world: World): Promise<void>;
+  /** An operation when it was asked for through the API: it may be turned down later. */
+  fault(world: World): Promise<Operation | undefined>;
   /** Undoes the fault; traffic goes back by the runner. */
   repair(world: World): Promise<void>;
 }
@@ -41,7 +43,10 @@ const onApp = (does: string, fault: (world: World) => void | Promise<void>): Sce
   controlPlane: 'alive',
   holdSeconds: HOLD_SECONDS,
   movesTo: 'backup',
-  fault: async (world) => fault(world),
+  fault: async (world) => {
+    await fault(world);
+    return undefined;
+  },
   repair: (world) => world.primary.restoreApp(),
 });
 
@@ -50,7 +55,10 @@ const onNva = (does: string, holdSeconds: number, fault: (world: World) => void 
   controlPlane: 'alive',
   holdSeconds,
   movesTo: 'backup',
-  fault: async (world) => fault(world),
+  fault: async (world) => {
+    await fault(world);
+    return undefined;
+  },
   repair: (world) => world.restoreNva(world.primary),
 });
 

@@ -19,8 +19,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'nva-freeze': (world) => world.primary.freezeNva(),
   'nva-poweroff': (world) => world.primary.powerOffNva(),
   'control-crash': (world) => world.control.kill(),
-  failover: (world) => world.control.failover(world.backup.plan.region, 'typed into the laboratory'),
-  failback: (world) => world.control.failback('typed into the laboratory'),
+  failover: async (world) => {
+    await world.control.failover(world.backup.plan.region, 'typed into the laboratory');
+  },
+  failback: async (world) => {
+    await world.control.failback('typed into the laboratory');
+  },
   repair: async (world) => {
     if (!world.control.isRunning()) await world.control.start();
     for (const region of [world.primary, world.backup]) {

@@ -2,10 +2,12 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import type { Operation } from '../../../shared/api.ts';
+import { OperatingError } from '../../../shared/errors.ts';
 import { baseRung } from '../../../shared/ladder.ts';
 import { type ClientFeed, nowMs, startClient } from './client-feed.ts';
 import type { LabContext } from './context.ts';
-import { type ControlPlane, findUnsteady } from './control-plane.ts';
+import { type ControlPlane, findUnsteady, isTurnedDown } from './control-plane.ts';
 import { startControlPlane } from './control-processes.ts';
 import { type Fabric, startFabric } from './fabric.ts';
 import { writeLabFiles } from './lab-files.ts';
@@ -23,6 +25,8 @@ const STEADY_MS = 150_000;
 const SESSIONS_MS = 60_000;
 /** A failback that a guard holds (the target is not proved yet) is asked for again after this long. */
 const FAILBACK_AGAIN_MS = 2000;
+/** An operation that nothing comes of is looked at this often, away from the measured path. */
+const OPERATION_LOOK_MS = 1000;
 
 export interface World {
   readonly context: LabContext;
@@ -37,6 +41,8 @@ export interface World {
   untilSteady(): Promise<void>;
   /** Moves the vip by the HTTP API and waits until clients are served there. */
   moveTo(region: RunningRegion): Promise<void>;
+  /** Waits until clients are served there; an operation that is turned down ends the wait with its reasons. */
+  untilServedBy(region: RunningRegion, operation: Operation | undefined, timeoutMs: number): Promise<void>;
   /** Undoes what was done to an NVA and waits for its BGP sessions. */
   restoreNva(region: RunningRegion): Promise<void>;
   /** Kills every process and removes namespaces and files. */
@@ -110,9 +116,10 @@ async function build(context: LabContext, options: WorldOptions, stop: () => Pro
     backup,
     untilSteady: () => untilSteady(world),
     moveTo: async (region) => {
-      await control.failover(region.plan.region, 'the laboratory prepares a run');
-      await client.untilServedBy(region.plan.region, STEADY_MS);
+      const operation = await control.failover(region.plan.region, 'the laboratory prepares a run');
+      await world.untilServedBy(region, operation, STEADY_MS);
     },
+    untilServedBy: (region, operation, timeoutMs) => untilServedBy(world, region, operation, timeoutMs),
     restoreNva: async (region) => {
       await region.restoreNva();
       // Route Server may still hold the session of the NVA that was switched off; on Azure its hold time ends it.
@@ -124,6 +131,25 @@ async function build(context: LabContext, options: WorldOptions, stop: () => Pro
     stop,
   };
   return world;
+}
+
+async function untilServedBy(
+  world: World,
+  region: RunningRegion,
+  operation: Operation | undefined,
+  timeoutMs: number,
+): Promise<void> {
+  const what = `clients are served by ${region.plan.region}`;
+  let lookedAtMs = nowMs();
+  await until(what, timeoutMs, async () => {
+    if (world.client.isServedBy(region.plan.region)) return true;
+    if (operation === undefined || nowMs() - lookedAtMs < OPERATION_LOOK_MS) return false;
+    lookedAtMs = nowMs();
+    const { state, problems } = await world.control.operation(operation.id);
+    if (!isTurnedDown({ ...operation, state })) return false;
+    const why = problems.map((problem) => problem.detail).join('; ');
+    throw new OperatingError('turned-down', `${operation.kind} ${state}: ${why}`, { retryable: false });
+  });
 }
 
 async function untilSteady(world: World): Promise<void> {
@@ -140,7 +166,7 @@ async function untilPolicyIsSteady(world: World, primary: string): Promise<void>
   try {
     await until('the policy is steady', STEADY_MS, async () => {
       const status = await world.control.status();
-      why = findUnsteady(status, VIP.name, primary, base);
+      why = findUnsteady(status, VIP.name, primary, base) ?? (await findHindrance(world));
       const acting = status.vips.find((row) => row.vip === VIP.name)?.acting;
       if (acting !== undefined && acting !== primary && nowMs() - askedAtMs > FAILBACK_AGAIN_MS) {
         askedAtMs = nowMs();
@@ -152,4 +178,11 @@ async function untilPolicyIsSteady(world: World, primary: string): Promise<void>
   } catch (error) {
     throw new Error(`no steady state: ${why ?? 'unknown'}`, { cause: error });
   }
+}
+
+/** Why a planned move to the backup would be refused now: the last step of recentring may not be proved yet. */
+async function findHindrance({ control, backup }: World): Promise<string | undefined> {
+  const plan = await control.planFailover(backup.plan.region);
+  if (plan.allowed) return undefined;
+  return `a move would be refused: ${plan.blocked.map(({ guard, detail }) => `${guard}: ${detail}`).join('; ')}`;
 }
