@@ -2,6 +2,7 @@
 import type { AuditDraft, AuditKind } from '../shared/audit.ts';
 import type { Order } from '../shared/order.ts';
 import type { Sequence } from '../shared/vocabulary.ts';
+import type { Drift } from './drift.ts';
 import type { Action, Blocked, Decision, Hold, Intent } from './engine/types.ts';
 
 /** A record with everything that was not given left empty. `atMs`: epoch ms. */
@@ -91,6 +92,18 @@ export function alertDrafts(fresh: readonly Alert[], mark: DecisionMark): AuditD
       Region: alert.region ?? '',
       Reason: alert.reason,
       Detail: { alert: true, detail: alert.detail },
+    }),
+  );
+}
+
+export const driftKey = (drift: Drift): string => `drift|${drift.where}|${drift.nva}|${drift.peer}|${drift.vip}`;
+
+/** One record when a difference begins; who repairs it is the agent (its session) or a person (Route Server). */
+export function driftDrafts(fresh: readonly Drift[], mark: DecisionMark): AuditDraft[] {
+  return fresh.map(({ vip, region, nva, where, detail }) =>
+    draft(mark.atMs, 'verification', {
+      ...marked(mark),
+      ...{ Vip: vip, Region: region, Nva: nva, Reason: 'drift', Detail: { where, detail } },
     }),
   );
 }

@@ -10,10 +10,13 @@ import {
   blockedDrafts,
   blockedKey,
   type DecisionMark,
+  driftDrafts,
+  driftKey,
   holdDraft,
   intentDraft,
   orderDrafts,
 } from './audit-drafts.ts';
+import type { Drift } from './drift.ts';
 import { decide } from './engine/decide.ts';
 import { compileOrders } from './engine/orders.ts';
 import type { Decision, EngineConfig, Hold, Policy, Snapshot } from './engine/types.ts';
@@ -28,6 +31,8 @@ export interface Look {
   readonly snapshotHash: string;
   readonly correlationId: string;
   readonly wish?: Wish;
+  /** Where the wire differs from the policy as it stood before this look. */
+  readonly drift?: readonly Drift[];
 }
 
 export interface Looked {
@@ -127,7 +132,7 @@ function nextLedger(at: Look, decision: Decision): Ledger {
     orderGeneration: hasNewOrders ? generation : ledger.orderGeneration,
     delivers: decision.policy.trusted || ledger.delivers || isForced,
     blocked: decision.blocked.map(blockedKey).slice(0, STANDING_MAX),
-    alerts: decision.alerts.map(alertKey).slice(0, STANDING_MAX),
+    alerts: [...decision.alerts.map(alertKey), ...(at.drift ?? []).map(driftKey)].slice(0, STANDING_MAX),
     acknowledged: { ...ledger.acknowledged, ...Object.fromEntries(freshAcks(at.ledger, snapshot)) },
     proofs: openProofs(at, decision, generation),
   };
@@ -188,6 +193,7 @@ function decisionDrafts(at: Look, decision: Decision, next: Ledger): AuditDraft[
       mark,
     ),
     ...alertDrafts(decision.alerts.filter((alert) => !knownAlerts.has(alertKey(alert))).slice(0, STANDING_MAX), mark),
+    ...driftDrafts((at.drift ?? []).filter((drift) => !knownAlerts.has(driftKey(drift))).slice(0, STANDING_MAX), mark),
     ...intentDrafts(at, decision),
     ...holdDrafts(at, decision),
     ...(ordered ? orderDrafts(compileOrders(decision.policy, at.config, sequence, nowMs), mark) : []),

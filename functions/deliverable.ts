@@ -2,6 +2,7 @@
 import { compareSequence, type Sequence } from '../shared/vocabulary.ts';
 import type { Plane } from './deployment.ts';
 import { compileOrders } from './engine/orders.ts';
+import { isConfirmed } from './lead.ts';
 import { type Ledger, parseLedger } from './ledger.ts';
 
 export type Deliverable =
@@ -30,7 +31,8 @@ async function toDeliverable(plane: Plane, nva: string, ledger: Ledger, has?: Se
   const sequence = { epoch: ledger.epoch, generation: ledger.orderGeneration };
   if (has !== undefined && compareSequence(has, sequence) >= 0) return { type: 'current', sequence };
   const last = ledger.pending.at(-1);
-  if (last !== undefined && !(await plane.outbox.has(group, last))) return none('audit records are not confirmed yet');
+  if (last !== undefined && !(await isConfirmed(plane, group, last)))
+    return none('audit records are not confirmed yet');
   const config = plane.deployment.configOf(group);
   const order = compileOrders(ledger.policy, config, sequence, plane.clock.nowMs())[nva];
   return order === undefined ? none('no vip there') : { type: 'order', sequence, jws: await plane.signer.sign(order) };

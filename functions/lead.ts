@@ -1,6 +1,6 @@
 // Changes the ledger under its lease: read, take the lead, let the caller change it, commit, again on conflict.
 import { createHash } from 'node:crypto';
-import { type AuditDraft, CHAIN_START } from '../shared/audit.ts';
+import { type AuditDraft, type AuditRecord, CHAIN_START } from '../shared/audit.ts';
 import { OperatingError } from '../shared/errors.ts';
 import { compareSequence } from '../shared/vocabulary.ts';
 import { chainRecords } from './audit-chain.ts';
@@ -9,7 +9,7 @@ import type { Plane } from './deployment.ts';
 import { adoptPolicy, firstPolicy } from './engine/first-policy.ts';
 import { type Ledger, ledgerText, newLedger, parseLedger } from './ledger.ts';
 import { COMMIT_ATTEMPTS_MAX, LEASE_SECONDS } from './limits.ts';
-import type { StoredLedger } from './ports.ts';
+import type { Outbox, StoredLedger } from './ports.ts';
 import { newestReported, readSight, type Sight, toNvaEvidence } from './snapshot.ts';
 
 /** The ledger in the hands of its leader. */
@@ -169,9 +169,24 @@ function hasFreshReports(plane: Plane, group: string, sight: Sight, nowMs: numbe
 /** Records of the commit before are in the outbox before anything is built on them. */
 export async function confirmPending(plane: Plane, group: string, ledger: Ledger | undefined): Promise<void> {
   const last = ledger?.pending.at(-1);
-  if (ledger === undefined || last === undefined) return;
-  if (await plane.outbox.has(group, last)) return;
+  if (ledger === undefined || last === undefined || (await isConfirmed(plane, group, last))) return;
   await plane.outbox.append(group, ledger.pending);
+  noteConfirmed(plane, group, last);
+}
+
+/** Records known to be in the outbox, the newest of each group: what is confirmed stays confirmed. */
+const confirmed = new WeakMap<Outbox, Map<string, string>>();
+
+function noteConfirmed(plane: Plane, group: string, record: AuditRecord): void {
+  confirmed.set(plane.outbox, (confirmed.get(plane.outbox) ?? new Map<string, string>()).set(group, record.Hash));
+}
+
+/** Whether this record is in the outbox; asks only when this process does not know. */
+export async function isConfirmed(plane: Plane, group: string, record: AuditRecord): Promise<boolean> {
+  if (confirmed.get(plane.outbox)?.get(group) === record.Hash) return true;
+  if (!(await plane.outbox.has(group, record))) return false;
+  noteConfirmed(plane, group, record);
+  return true;
 }
 
 function seal(plane: Plane, group: string, held: Held & { drafts: readonly AuditDraft[] }, wanted: Change): Ledger {

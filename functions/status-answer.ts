@@ -2,6 +2,7 @@
 import type { Status, StatusRegion, StatusVip } from '../shared/api.ts';
 import type { Vip } from '../shared/topology-schema.ts';
 import { compareSequence } from '../shared/vocabulary.ts';
+import { findDrift } from './drift.ts';
 import { compileOrders } from './engine/orders.ts';
 import type { VipPolicy } from './engine/types.ts';
 import type { Overview } from './overview.ts';
@@ -33,7 +34,7 @@ export function toStatus(frame: StatusFrame, overviews: readonly Overview[]): St
         vip: vip ?? null,
       })),
     alerts: overviews
-      .flatMap((overview) => overview.decision.alerts)
+      .flatMap((overview) => [...overview.decision.alerts, ...driftAlerts(overview)])
       .map(({ vip, reason, detail }) => ({
         vip: vip ?? null,
         reason,
@@ -41,6 +42,13 @@ export function toStatus(frame: StatusFrame, overviews: readonly Overview[]): St
       })),
   };
 }
+
+const driftAlerts = ({ ledger, sight, config, nowMs }: Overview) =>
+  findDrift(ledger, sight, config, nowMs).map(({ vip, nva, detail }) => ({
+    vip,
+    reason: 'drift',
+    detail: `${nva}: ${detail}`,
+  }));
 
 function automationOf(overviews: readonly Overview[]): Status['automation'] {
   if (overviews.some(({ ledger }) => !ledger.policy.trusted)) return 'untrusted';

@@ -2,7 +2,8 @@
 
 import { type Looked, look, nvasBehind } from '../decision.ts';
 import { nvasOf, type Plane } from '../deployment.ts';
-import { changeLedger, type Held } from '../lead.ts';
+import { findDrift } from '../drift.ts';
+import { changeLedger, confirmPending, type Held } from '../lead.ts';
 import type { Ledger } from '../ledger.ts';
 import { writeView } from '../seat-view.ts';
 import { snapshotHash, toSnapshot } from '../snapshot.ts';
@@ -22,8 +23,13 @@ async function run(plane: Plane, input: DecideInput): Promise<DecideResult> {
     seen.looked = lookAt(plane, held, input);
     return seen.looked.change;
   });
-  await writeView(plane, group, outcome.sight.evidence, outcome.type === 'leads' ? plane.clock.nowMs() : null);
-  if (outcome.type === 'follows') return following(plane);
+  const leads = outcome.type === 'leads';
+  // Both may be done again at any time, so they need not wait for each other.
+  await Promise.all([
+    writeView(plane, group, outcome.sight.evidence, leads ? plane.clock.nowMs() : null),
+    leads && outcome.isCommitted ? confirmEarly(plane, group, outcome.ledger) : undefined,
+  ]);
+  if (!leads) return following(plane);
   const { ledger } = outcome;
   const nvas = nvasOf(config).map(({ nva }) => nva.name);
   return {
@@ -39,13 +45,23 @@ async function run(plane: Plane, input: DecideInput): Promise<DecideResult> {
   };
 }
 
+/** The decision stands, whether or not its records are confirmed already; the step that must confirm them comes next. */
+async function confirmEarly(plane: Plane, group: string, ledger: Ledger): Promise<void> {
+  await attempt(async () => {
+    await confirmPending(plane, group, ledger);
+    return { ok: true };
+  });
+}
+
 function lookAt(plane: Plane, held: Held, input: DecideInput): Looked {
   const snapshot = toSnapshot(plane, input.group, held.ledger, held.sight);
+  const config = plane.deployment.configOf(input.group);
   return look({
     ledger: held.ledger,
     snapshot,
-    config: plane.deployment.configOf(input.group),
+    config,
     nowMs: held.nowMs,
+    drift: findDrift(held.ledger, held.sight, config, held.nowMs),
     snapshotHash: snapshotHash(snapshot),
     correlationId: input.correlationId,
     ...(input.wish && { wish: input.wish }),

@@ -4,7 +4,8 @@ import type { Plane } from '../deployment.ts';
 import { probesWanted } from '../engine/evidence.ts';
 import type { SignalEvidence, Snapshot } from '../engine/types.ts';
 import { PROBES_MAX } from '../limits.ts';
-import { readSight, type Sight, toNvaEvidence } from '../snapshot.ts';
+import type { StoredEvidence } from '../ports.ts';
+import { toNvaEvidence } from '../snapshot.ts';
 import { attempt } from './attempt.ts';
 import type { GatherInput, GatherResult } from './names.ts';
 
@@ -12,17 +13,17 @@ export const gather =
   (plane: Plane) =>
   (input: GatherInput): Promise<GatherResult> =>
     attempt(async () => {
-      const sight = await readSight(plane, input.group);
+      const evidence = await plane.reports.read(input.group);
       const [probed] = await Promise.all([
-        probeOverdue(plane, input.group, sight),
-        askSignals(plane, input.group, sight),
+        probeOverdue(plane, input.group, evidence),
+        askSignals(plane, input.group, evidence),
       ]);
       return { ok: true, probed };
     });
 
-async function probeOverdue(plane: Plane, group: string, sight: Sight): Promise<string[]> {
+async function probeOverdue(plane: Plane, group: string, stored: StoredEvidence): Promise<string[]> {
   const config = plane.deployment.configOf(group);
-  const evidence = { nvas: toNvaEvidence(plane, group, sight.evidence) } as Snapshot;
+  const evidence = { nvas: toNvaEvidence(plane, group, stored) } as Snapshot;
   const wanted = probesWanted(evidence, config, plane.clock.nowMs()).slice(0, PROBES_MAX);
   await Promise.all(
     wanted.map(async (name) => {
@@ -36,13 +37,13 @@ async function probeOverdue(plane: Plane, group: string, sight: Sight): Promise<
 }
 
 /** A query that fails leaves its vip without that evidence: unknown, never unhealthy. */
-async function askSignals(plane: Plane, group: string, sight: Sight): Promise<void> {
+async function askSignals(plane: Plane, group: string, stored: StoredEvidence): Promise<void> {
   const source = plane.signals;
   if (source === undefined) return;
   const nowMs = plane.clock.nowMs();
   const due = plane.deployment.configOf(group).vips.flatMap((vip) => {
     const signal = vip.signals[0];
-    const newest = Math.max(0, ...Object.values(sight.evidence.signals[vip.name] ?? {}).map((known) => known.atMs));
+    const newest = Math.max(0, ...Object.values(stored.signals[vip.name] ?? {}).map((known) => known.atMs));
     return signal !== undefined && nowMs - newest >= signal.intervalSeconds * 1000 ? [{ vip, signal }] : [];
   });
   await Promise.all(

@@ -180,6 +180,48 @@ describe('a proof that failed', () => {
   });
 });
 
+describe('drift', () => {
+  const driftRecords = async () =>
+    (await world.plane.outbox.page({ group: GROUP, limit: 1000, kind: 'verification' })).records.filter(
+      (one) => one.Reason === 'drift',
+    );
+
+  /** An agent whose wire differs from its order: it goes on telling what it was told before. */
+  async function look(seconds: number, isBent: boolean): Promise<void> {
+    for (let i = 0; i < seconds; i += 2) {
+      world.nowMs += 2000;
+      await world.report();
+      if (isBent) {
+        const { reports } = await world.plane.reports.read(GROUP);
+        const report = reports['ne-nva-1']?.report;
+        if (report === undefined) throw new Error('it has reported');
+        const sessions = report.sessions.map((session) => ({ ...session, routes: [] }));
+        await world.plane.reports.putReport(GROUP, world.nowMs, { ...report, sessions });
+      }
+      await lookAndDeliver(world);
+    }
+  }
+
+  test('a session that tells nothing of what was ordered is on record once, when no change can be under way', async () => {
+    await look(10, true);
+    expect(await driftRecords()).toEqual([]);
+    await look(80, true);
+    const records = await driftRecords();
+    // Once for each of both peers and vips, though it was seen at forty looks.
+    expect(records.map(({ Vip, Nva, Detail }) => `${Vip} ${Nva} ${Detail.where}`).sort()).toEqual([
+      'billing ne-nva-1 session',
+      'billing ne-nva-1 session',
+      'orders ne-nva-1 session',
+      'orders ne-nva-1 session',
+    ]);
+  });
+
+  test('a wire that agrees drifts not', async () => {
+    await look(90, false);
+    expect(await driftRecords()).toEqual([]);
+  });
+});
+
 describe('shipping', () => {
   const all = async () => (await world.plane.outbox.page({ group: GROUP, limit: 1000 })).records;
 

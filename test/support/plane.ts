@@ -39,7 +39,7 @@ export interface TestAgent {
 }
 
 /** Ports that fail as if the other side could not be reached. */
-export type Outage = 'ledger' | 'outbox' | 'reports' | 'routes' | 'sink' | 'tokens';
+export type Outage = 'ledger' | 'outbox' | 'outbox-append' | 'reports' | 'routes' | 'sink' | 'tokens';
 
 export interface TestPlane {
   readonly plane: Plane;
@@ -82,7 +82,7 @@ export function createTestPlane(options: TestPlaneOptions = {}): TestPlane {
     ledger: failing(ledger, outages, 'ledger'),
     reports: failing(reports, outages, 'reports'),
     proofs,
-    outbox: failing(outbox, outages, 'outbox'),
+    outbox: failing(failing(outbox, outages, 'outbox'), outages, 'outbox-append', 'append'),
     orders: {
       async deliver(nva, text) {
         const agent = agents.get(nva.name);
@@ -186,12 +186,12 @@ export const PRINCIPALS: Readonly<Record<string, Principal>> = {
   stranger: principal('stranger', []),
 };
 
-/** Every call fails while the outage lasts. */
-function failing<T extends object>(port: T, outages: ReadonlySet<Outage>, name: Outage): T {
+/** Every call, or every call of one kind, fails while the outage lasts. */
+function failing<T extends object>(port: T, outages: ReadonlySet<Outage>, name: Outage, only?: keyof T): T {
   return new Proxy(port, {
     get(target, key) {
       const member: unknown = Reflect.get(target, key);
-      if (typeof member !== 'function') return member;
+      if (typeof member !== 'function' || (only !== undefined && key !== only)) return member;
       return async (...args: unknown[]) => {
         if (outages.has(name)) throw new OperatingError(`${name}-down`, `${name} is down`, { retryable: true });
         return (member as (...given: unknown[]) => unknown).apply(target, args);

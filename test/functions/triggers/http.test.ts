@@ -314,10 +314,17 @@ describe('reports', () => {
   });
 
   test('no order is handed out while its records are not confirmed', async () => {
-    world.outages.add('outbox');
-    world.nowMs += 2000;
+    world.outages.add('outbox-append');
+    world.nowMs += 40_000;
+    await world.report();
+    const wish = { type: 'hold', id: 'h', vip: null, seconds: 60, full: false, reason: 'x' } as const;
+    const who = { actor: 'operator', actorType: 'human' } as const;
+    await decideAndCommit(world.plane)({ group: GROUP, correlationId: 'c', wish: { ...wish, ...who } });
     expect(await send(report(20))).toMatchObject({ status: 200, body: { accepted: true } });
     expect((await send(report(21))).body.order).toBeUndefined();
+    world.outages.delete('outbox-append');
+    await auditAhead(world.plane)({ group: GROUP });
+    expect((await send(report(22))).body.order).toBeDefined();
   });
 
   test('a report that cannot be kept is not accepted', async () => {

@@ -1,0 +1,63 @@
+// Drift: an agent or Route Server that, long after the last change, differs from what stands in the policy. Pure.
+import { compareSequence } from '../shared/vocabulary.ts';
+import { nvasOf } from './deployment.ts';
+import { compileOrders } from './engine/orders.ts';
+import type { EngineConfig } from './engine/types.ts';
+import type { Ledger } from './ledger.ts';
+import { expectedPath } from './prove.ts';
+import type { Sight } from './snapshot.ts';
+
+export interface Drift {
+  readonly vip: string;
+  readonly region: string;
+  readonly nva: string;
+  /** Route Server instance, as the topology names it. */
+  readonly peer: string;
+  /** `session` tells the peer something else; `route-server` holds something else. */
+  readonly where: 'session' | 'route-server';
+  readonly detail: string;
+}
+
+/** A change may take two windows of Route Server to arrive; before that a difference is no drift. */
+const WINDOWS = 2;
+
+/** Differences that cannot be explained by a change still on its way. Silent or lagging agents are not judged. */
+export function findDrift(ledger: Ledger, sight: Sight, config: EngineConfig, nowMs: number): Drift[] {
+  const newest = { epoch: ledger.epoch, generation: ledger.orderGeneration };
+  const orders = compileOrders(ledger.policy, config, newest, nowMs);
+  const settleMs = WINDOWS * Math.max(config.routeChangeMs, config.reportMs);
+  return nvasOf(config).flatMap(({ region, nva }) => {
+    const heard = sight.evidence.reports[nva.name];
+    const isFresh = heard !== undefined && nowMs - heard.receivedAtMs <= 3 * config.reportMs;
+    if (!isFresh || compareSequence(heard.report.order, newest) < 0) return [];
+    const learned = sight.proofs.learned[nva.name];
+    return (orders[nva.name]?.vips ?? []).flatMap((row): Drift[] => {
+      const announced = heard.report.vips.find((vip) => vip.vip === row.vip)?.announced;
+      // The agent's own reflex is a change too; its clock tells how long ago, within its own report.
+      const reflexAgeMs = announced == null ? 0 : heard.report.atMs - announced.sinceMs;
+      const changedAtMs = ledger.policy.vips[row.vip]?.changedAtMs ?? nowMs;
+      const expected = expectedPath(nva, row, heard.report);
+      if (expected === undefined || nowMs - changedAtMs < settleMs || reflexAgeMs < settleMs) return [];
+      const wanted = expected === 'withheld' ? '' : expected.join(' ');
+      const found = (where: Drift['where'], peer: string, path: readonly number[] | undefined): Drift[] => {
+        const shown = path?.join(' ') ?? '';
+        if (shown === wanted) return [];
+        const detail = `${peer} has ${shown || 'nothing'}, ordered ${wanted || 'nothing'}`;
+        return [{ vip: row.vip, region: region.name, nva: nva.name, peer, where, detail }];
+      };
+      const sessions = heard.report.sessions.filter((session) => session.state === 'Established');
+      const isRead =
+        learned !== undefined &&
+        learned.atMs - changedAtMs >= settleMs &&
+        nowMs - learned.atMs < settleMs + reflexAgeMs;
+      return [
+        ...sessions.flatMap(({ peer, routes }) =>
+          found('session', peer, routes.find((route) => route.prefix === row.prefix)?.asPath),
+        ),
+        ...(isRead
+          ? Object.entries(learned.peers).flatMap(([peer, routes]) => found('route-server', peer, routes[row.prefix]))
+          : []),
+      ];
+    });
+  });
+}
