@@ -63,6 +63,8 @@ export interface ArmingState {
   readonly config: ArmingConfig;
   readonly peers: ReadonlyMap<string, PeerView>;
   readonly arms: ReadonlyMap<string, Arm>;
+  /** Since when each `vip peer` pair has been asking: the newest switch is the one to mirror. */
+  readonly askedSinceMs: ReadonlyMap<string, number>;
   /** `vip peer` pairs whose asking is not mirrored any more, until the peer has let go once. */
   readonly declined: ReadonlySet<string>;
   readonly ended: readonly {
@@ -100,6 +102,7 @@ export const initialArming = (config: ArmingConfig): ArmingState => ({
   config,
   peers: new Map(),
   arms: new Map(),
+  askedSinceMs: new Map(),
   declined: new Set(),
   ended: [],
 });
@@ -195,18 +198,39 @@ function mirror(state: ArmingState, nowMs: number): ArmingState {
   let next = state;
   for (const vip of state.config.vips) {
     const asking = vip.peers.filter((nva) => isAsking(state.peers.get(nva), vip.address, nowMs));
-    const declined = new Set(next.declined);
-    for (const peer of vip.peers) if (!asking.includes(peer)) declined.delete(pair(vip.vip, peer));
-    next = { ...next, declined };
+    next = noteAsking(next, vip, asking, nowMs);
+    const { askedSinceMs, declined } = next;
+    const sinceMs = (peer: string) => askedSinceMs.get(pair(vip.vip, peer)) ?? nowMs;
     const standing = next.arms.get(vip.vip);
-    const wanted = asking.find((peer) => !declined.has(pair(vip.vip, peer)));
-    if (standing === undefined && wanted !== undefined) {
+    const wanted = asking
+      .filter((peer) => !declined.has(pair(vip.vip, peer)))
+      .reduce<string | undefined>(
+        (best, peer) => (best === undefined || sinceMs(peer) > sinceMs(best) ? peer : best),
+        undefined,
+      );
+    const isNewer = standing?.by === 'peer' && wanted !== standing.peer;
+    if (wanted !== undefined && (standing === undefined || isNewer)) {
       next = arm(next, { vip: vip.vip, peer: wanted }, 'peer', nowMs);
     } else if (standing?.by === 'peer' && !asking.includes(standing.peer)) {
       next = end(next, vip.vip, 'peer-let-go', nowMs);
     }
   }
   return next;
+}
+
+function noteAsking(state: ArmingState, vip: ArmingVip, asking: readonly string[], nowMs: number): ArmingState {
+  const declined = new Set(state.declined);
+  const askedSinceMs = new Map(state.askedSinceMs);
+  for (const peer of vip.peers) {
+    const key = pair(vip.vip, peer);
+    if (asking.includes(peer)) {
+      if (!askedSinceMs.has(key)) askedSinceMs.set(key, nowMs);
+      continue;
+    }
+    declined.delete(key);
+    askedSinceMs.delete(key);
+  }
+  return { ...state, declined, askedSinceMs };
 }
 
 const isAsking = (view: PeerView | undefined, address: string, nowMs: number): boolean =>

@@ -221,6 +221,17 @@ describe('the peer’s arming', () => {
     expect(anew.state.arms.get('orders')?.by).toBe('peer');
   });
 
+  test('gives way to that of another peer that began later', () => {
+    const from = (peer: typeof PEER, sentMs: number) =>
+      heard({ from: peer.address, sentMs, echoMs: 990, vips: [{ address: VIP, isAsked: true, isActive: false }] });
+    const { state } = run([
+      [1000, from(PEER, 1)],
+      [1100, from(THIRD, 1)],
+      [1200, from(PEER, 2)],
+    ]);
+    expect(state.arms.get('orders')).toMatchObject({ peer: 'c', by: 'peer', phase: 'active' });
+  });
+
   test('does not replace an order of our own', () => {
     const ours = run([
       [1000, { type: 'arm', vip: 'orders', peer: 'c' }],
