@@ -1,7 +1,8 @@
 // Reads what Route Server holds, for drift and for the engine's view of which rungs may still be on the wire.
 import { nvasOf, type Plane } from '../deployment.ts';
-import type { LearnedEvidence } from '../engine/types.ts';
-import { LEARNED_DRIFT_MS } from '../limits.ts';
+import type { LearnedEvidence, Policy } from '../engine/types.ts';
+import { parseLedger } from '../ledger.ts';
+import { LEARNED_DRIFT_MS, LEARNED_PROOF_MS } from '../limits.ts';
 import { attempt } from './attempt.ts';
 import type { GroupInput, LearnedResult } from './names.ts';
 
@@ -9,11 +10,31 @@ export const readLearned =
   (plane: Plane) =>
   (input: GroupInput): Promise<LearnedResult> =>
     attempt(async () => {
-      const { learned } = await plane.proofs.read(input.group);
-      const names = nvasOf(plane.deployment.configOf(input.group)).map(({ nva }) => nva.name);
-      const { read, failed } = await refreshLearned(plane, input.group, names, learned, LEARNED_DRIFT_MS);
-      return { ok: true, read: Object.keys(read).length, failed };
+      const { group } = input;
+      const config = plane.deployment.configOf(group);
+      const [{ learned }, stored] = await Promise.all([plane.proofs.read(group), plane.ledger.read(group)]);
+      const parsed = stored.type === 'found' ? parseLedger(stored.text, group) : undefined;
+      const unsettled = parsed?.ok ? unsettledRegions(parsed.value.policy) : new Set<string>();
+      const namesOf = (isUnsettled: boolean) =>
+        nvasOf(config)
+          .filter(({ region }) => unsettled.has(region.name) === isUnsettled)
+          .map(({ nva }) => nva.name);
+      const soonMs = Math.max(LEARNED_PROOF_MS, config.routeChangeMs);
+      const results = await Promise.all([
+        refreshLearned(plane, group, namesOf(true), learned, soonMs),
+        refreshLearned(plane, group, namesOf(false), learned, LEARNED_DRIFT_MS),
+      ]);
+      const read = results.reduce((sum, result) => sum + Object.keys(result.read).length, 0);
+      return { ok: true, read, failed: results.reduce((sum, result) => sum + result.failed, 0) };
     });
+
+/** Regions that may still have an earlier rung on the wire: headroom comes back only once that is seen to be gone. */
+const unsettledRegions = (policy: Policy): Set<string> =>
+  new Set(
+    Object.values(policy.vips).flatMap((vip) =>
+      Object.entries(vip.regions).flatMap(([region, row]) => (row.maybe.length > 0 ? [region] : [])),
+    ),
+  );
 
 /** Reads the named NVAs' routes where the known reading is older than `olderThanMs`; what cannot be read stays as it was. */
 export async function refreshLearned(

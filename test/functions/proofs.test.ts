@@ -4,6 +4,7 @@ import { auditAhead } from '../../functions/activities/audit-ahead.ts';
 import { decideAndCommit } from '../../functions/activities/decide-and-commit.ts';
 import { deliverOrder } from '../../functions/activities/deliver-order.ts';
 import type { VerifyResult } from '../../functions/activities/names.ts';
+import { readLearned } from '../../functions/activities/read-learned.ts';
 import { shipAudit } from '../../functions/activities/ship-audit.ts';
 import { verifyStep } from '../../functions/activities/verify-step.ts';
 import type { AuditRecord } from '../../shared/audit.ts';
@@ -219,6 +220,28 @@ describe('drift', () => {
   test('a wire that agrees drifts not', async () => {
     await look(90, false);
     expect(await driftRecords()).toEqual([]);
+  });
+});
+
+describe('reading routes', () => {
+  const read = () => readLearned(world.plane)({ group: GROUP });
+
+  test('soon where an earlier rung may still be on the wire, otherwise once a minute', async () => {
+    expect(world.ledgerNow().policy.vips.orders?.regions.northeurope?.maybe).not.toEqual([]);
+    expect(await read()).toMatchObject({ ok: true, read: 2 });
+    world.nowMs += 31_000;
+    // Only northeurope, whose rung 5 may still be there.
+    expect(await read()).toMatchObject({ ok: true, read: 1 });
+    await world.report();
+    await lookAndDeliver(world);
+    expect(world.ledgerNow().policy.vips.orders?.regions.northeurope?.maybe).toEqual([]);
+    world.nowMs += 20_000;
+    expect(await read()).toMatchObject({ ok: true, read: 0 });
+  });
+
+  test('what cannot be read stays as it was known', async () => {
+    world.outages.add('routes');
+    expect(await read()).toEqual({ ok: true, read: 0, failed: 2 });
   });
 });
 
