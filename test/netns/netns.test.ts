@@ -18,7 +18,9 @@ const NETNS = '/run/netns';
 
 const namesOf = (pid: number): string[] =>
   [NETNS, tmpdir()].flatMap((folder) =>
-    existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith(runPrefix(pid))) : [],
+    existsSync(folder)
+      ? readdirSync(folder).filter((name) => name === runPrefix(pid) || name.startsWith(`${runPrefix(pid)}-`))
+      : [],
   );
 
 describeWith({ programs: NEEDED_PROGRAMS, root: true }, 'the namespace lab', () => {

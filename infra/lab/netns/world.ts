@@ -68,12 +68,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const context: LabContext = { plan, folder, processes: createProcessTable(folder, await mayPrefer(options)) };
   let gone: Promise<void> | undefined;
+  let made: Promise<void> = Promise.resolve();
   const stop = () => {
-    gone ??= tearDown(context, options.keep);
+    gone ??= tearDown(context, options.keep, made);
     return gone;
   };
   options.onInterrupt?.(stop);
   try {
+    made = createNamespaces(plan);
+    await made;
     return await build(context, options, stop);
   } catch (error) {
     await stop();
@@ -87,24 +90,25 @@ async function mayPrefer(options: WorldOptions): Promise<boolean> {
   return isAllowed;
 }
 
-async function tearDown({ plan, folder, processes }: LabContext, keep: boolean): Promise<void> {
-  await processes.killAll();
+/** Waits for the namespaces that are just being made: what appears after the removal would stay. */
+async function tearDown({ plan, folder, processes }: LabContext, keep: boolean, made: Promise<void>): Promise<void> {
+  await Promise.allSettled([processes.killAll(), made]);
   await removeNamespaces(plan);
   // Under another name, so that the next run does not take it for something left behind.
   if (keep) await rename(folder, join(tmpdir(), `kept-${basename(folder)}`));
-  else await rm(folder, { recursive: true, force: true });
+  else await rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
 async function build(context: LabContext, options: WorldOptions, stop: () => Promise<void>): Promise<World> {
   const { plan } = context;
-  await createNamespaces(plan);
   const files = await writeLabFiles(context, options.holdSeconds);
   const fabric = await startFabric(context);
   const routeWatch = startRouteWatch(context, nowMs);
-  const controlStarts = startControlPlane(context, fabric, files);
-  const [primary, backup] = await Promise.all(plan.regions.map((region) => startRegion(context, region, files)));
+  const [control, [primary, backup]] = await Promise.all([
+    startControlPlane(context, fabric, files),
+    Promise.all(plan.regions.map((region) => startRegion(context, region, files))),
+  ]);
   if (primary === undefined || backup === undefined) throw new RangeError('the lab has two regions');
-  const control = await controlStarts;
   const client = await startClient(context, files);
   const world: World = {
     context,
