@@ -20,6 +20,7 @@ export type Say = (line: string) => void;
 
 /** One run of any scenario. Never throws for what the world does: that is a result that is not ok. */
 export async function runOnce(world: World, name: ScenarioName, say: Say): Promise<RunResult> {
+  const startedAtMs = nowMs();
   try {
     await world.untilSteady();
     await delay(Math.random() * PHASE_MS);
@@ -27,7 +28,9 @@ export async function runOnce(world: World, name: ScenarioName, say: Say): Promi
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     say(`  ${problem}`);
-    return { outageMs: OBSERVE_MS, failedRequests: 0, movedMs: OBSERVE_MS, ok: false, problem };
+    // Nothing better is known than how long it was watched in vain.
+    const watchedMs = nowMs() - startedAtMs;
+    return { outageMs: watchedMs, failedRequests: 0, movedMs: watchedMs, ok: false, problem };
   } finally {
     await repair(world, name, say);
   }
@@ -59,9 +62,9 @@ function judge(world: World, to: RunningRegion, faultAtMs: number, before: numbe
         ? 'clients saw no answer after the fault'
         : undefined;
   return {
-    outageMs: outage?.outageMs ?? OBSERVE_MS,
+    outageMs: outage?.outageMs ?? nowMs() - faultAtMs,
     failedRequests: outage?.failedRequests ?? 0,
-    movedMs: movedAtMs === undefined ? OBSERVE_MS : movedAtMs - faultAtMs,
+    movedMs: (movedAtMs ?? nowMs()) - faultAtMs,
     ok: problem === undefined,
     ...(problem === undefined ? {} : { problem }),
   };
