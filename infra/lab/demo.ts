@@ -30,6 +30,9 @@ const STEADY_MS = 120_000;
 /** How long traffic must stay where it is to show that it does not jump back by itself. */
 const STAY_MS = 3000;
 const DRILL_SECONDS = 2;
+const DRILL_ATTEMPTS_MAX = 20;
+const DRILL_PAUSE_MS = 1000;
+const PREVIEW_MS = 500;
 /** An operation has its own deadline; this is only where the demo stops waiting. */
 const OPERATION_MS = 180_000;
 
@@ -136,7 +139,7 @@ async function failback(stage: Stage): Promise<string> {
   return move(stage, `vips/${vip.name}/failback`, { reason: 'demo: the first region is well again' }, first);
 }
 
-async function recentred({ lab, say, vip }: Stage): Promise<string> {
+async function recentred({ lab, say, vip, operator, second }: Stage): Promise<string> {
   say(
     '   Each move went one rung lower. Now that all is calm the ladder is recentred, without ever changing the winner.',
   );
@@ -145,7 +148,8 @@ async function recentred({ lab, say, vip }: Stage): Promise<string> {
   const rest = vip.regions.map((_name, rank) => baseRung(ladder, rank));
   await until(`rungs ${rest.join(', ')}`, () => rungs().join() === rest.join());
   await untilProved(lab, vip.name, vip.regions[0] ?? '');
-  return `${vip.regions.map((name, i) => `${name} r${rest[i]}`).join(', ')}`;
+  await untilAllowed(operator, `vips/${vip.name}/failover`, { to: second, reason: 'demo: may it move again?' });
+  return `a dry run of the next move is allowed again; ${vip.regions.map((name, i) => `${name} r${rest[i]}`).join(', ')}`;
 }
 
 async function plannedFailover(stage: Stage): Promise<string> {
@@ -158,11 +162,23 @@ async function drill({ lab, say, operator, vip, first }: Stage): Promise<string>
   say(`   A drill: fail over, stay ${DRILL_SECONDS} s, fail back, report what it cost.`);
   await untilProved(lab, vip.name, first);
   const body = { vip: vip.name, seconds: DRILL_SECONDS, reason: 'demo: regular drill' };
-  const done = await finish(operator, await operator.start('drills', body));
+  const done = await drillWhenWell(operator, body);
   await untilProved(lab, vip.name, first);
   const phases = (done.report?.phases ?? []).map((phase) => `${phase.name} ${secondsText(phase.ms)}`).join(', ');
   if (done.report?.phases.every((phase) => phase.proved) !== true) throw new Error(`a phase was not proved: ${phases}`);
   return `${phases}; longest outage ${done.report.outageMs ?? 'not measured'} ms`;
+}
+
+/** A drill is refused while anything is still being proved; a person would wait and ask again. */
+async function drillWhenWell(operator: Operator, body: object): Promise<Operation> {
+  for (let attempt = 1; ; attempt += 1) {
+    const started = await operator.start('drills', body);
+    const done = await operator.finish(started.id, OPERATION_MS);
+    const isTooEarly = done.state === 'refused' && done.problems.every((p) => p.code === 'proof-open');
+    if (done.state === 'proved') return done;
+    if (!isTooEarly || attempt >= DRILL_ATTEMPTS_MAX) throw new Error(`drill ${done.id}: ${stepsText(done)}`);
+    await new Promise((resolve) => setTimeout(resolve, DRILL_PAUSE_MS));
+  }
 }
 
 async function staticStability({ lab, say, vip, first, second }: Stage): Promise<string> {
@@ -288,6 +304,18 @@ async function untilProved(lab: Lab, vip: string, acting: string): Promise<void>
       proofs.length > 0 && proofs.every((step) => step.proof === 'proved' || step.proof === 'not checked');
     return told?.acting === acting && told.servedBy === acting && isProved && answeredBy(lab, vip) === acting;
   });
+}
+
+/** Rungs that a region may still have on the wire count until they are proved gone; a dry run says when they are. */
+async function untilAllowed(operator: Operator, path: string, body: object): Promise<void> {
+  const deadline = Date.now() + STEP_MS;
+  for (;;) {
+    const plan = await operator.preview(path, body);
+    if (plan.allowed) return;
+    const why = plan.blocked.map((blocked) => `${blocked.guard}: ${blocked.detail}`).join('; ');
+    if (Date.now() > deadline) throw new Error(`the next move is still refused: ${why}`);
+    await new Promise((resolve) => setTimeout(resolve, PREVIEW_MS));
+  }
 }
 
 async function until(what: string, condition: () => boolean, timeoutMs = STEP_MS): Promise<void> {

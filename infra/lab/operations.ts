@@ -1,6 +1,6 @@
 // Asks the control plane for moves as a person does, over its HTTP API, and follows each operation to its end.
 import { randomUUID } from 'node:crypto';
-import { type Operation, operationSchema } from '../../shared/api.ts';
+import { type Operation, operationSchema, type Plan, planSchema } from '../../shared/api.ts';
 
 const POLL_MS = 200;
 const TIMEOUT_MS = 10_000;
@@ -11,6 +11,8 @@ export interface OperatorOptions {
 }
 
 export interface Operator {
+  /** What the move would do, and whether it would be allowed; changes nothing. */
+  preview(path: string, body: object): Promise<Plan>;
   /** Starts an operation; `path` is below /api. Throws with the problem document's words when it is refused. */
   start(path: string, body: object): Promise<Operation>;
   /** Follows it until it is not running any more; throws after `timeoutMs`. */
@@ -18,7 +20,7 @@ export interface Operator {
 }
 
 export function createOperator({ seat, token }: OperatorOptions): Operator {
-  async function call(path: string, init: { method?: string; body?: object } = {}): Promise<Operation> {
+  async function call(path: string, init: { method?: string; body?: object } = {}): Promise<unknown> {
     const headers: Record<string, string> = { authorization: `Bearer ${await token()}` };
     if (init.body !== undefined) {
       headers['content-type'] = 'application/json';
@@ -31,23 +33,30 @@ export function createOperator({ seat, token }: OperatorOptions): Operator {
       ...(init.body === undefined ? {} : { body: JSON.stringify(init.body) }),
     });
     const answer: unknown = await response.json();
-    if (response.ok) return operationSchema.parse(answer);
+    if (response.ok) return answer;
     const { title, detail } = answer as { title?: string; detail?: string };
     throw new Error(`${path} was answered ${response.status}: ${title ?? ''} ${detail ?? ''}`.trim());
   }
   return {
-    start: (path, body) => call(path, { method: 'POST', body }),
+    preview: async (path, body) =>
+      planSchema.parse(await call(path, { method: 'POST', body: { ...body, dryRun: true } })),
+    start: async (path, body) => operationSchema.parse(await call(path, { method: 'POST', body })),
     async finish(id, timeoutMs) {
       const deadline = Date.now() + timeoutMs;
       for (;;) {
-        const operation = await call(`operations/${encodeURIComponent(id)}`);
-        if (operation.state !== 'running') return operation;
+        const operation = operationSchema.parse(await call(`operations/${encodeURIComponent(id)}`));
+        if (isOver(operation)) return operation;
         if (Date.now() > deadline) throw new Error(`${id} still runs after ${timeoutMs} ms: ${stepsText(operation)}`);
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
     },
   };
 }
+
+/** The state of a drill is that of its leg under way; only its report says that both are done. */
+const isOver = (operation: Operation): boolean =>
+  operation.state !== 'running' &&
+  (operation.kind !== 'drill' || operation.state !== 'proved' || operation.report !== undefined);
 
 /** `committed proved, agent acknowledged proved, route server waiting`. */
 export const stepsText = (operation: Operation): string =>
