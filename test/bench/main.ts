@@ -17,7 +17,9 @@ const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: 
 const RESULTS_FILE = 'test/bench/results.json';
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } });
-const chosen = Object.entries(BENCHES).filter(([name, bench]) => values.only === undefined || values.only === name || values.only === bench.group);
+const chosen = Object.entries(BENCHES).filter(
+  ([name, bench]) => values.only === undefined || values.only === name || values.only === bench.group,
+);
 if (chosen.length === 0) {
   const known = [...new Set(Object.entries(BENCHES).flatMap(([name, bench]) => [name, bench.group]))];
   process.stderr.write(`--only ${values.only}: there is no such benchmark; known: ${known.join(', ')}\n`);

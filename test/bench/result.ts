@@ -13,7 +13,8 @@ export interface BenchResult {
 /** Minimum, median and 95th percentile of samples, as three figures. Samples must not be empty. */
 export function summarise(name: string, samples: readonly number[], unit: string): BenchResult[] {
   const sorted = [...samples].sort((a, b) => a - b);
-  const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN);
+  const at = (share: number) =>
+    round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN);
   return [
     { name: `${name}, min`, value: at(0), unit },
     { name: `${name}, p50`, value: at(0.5), unit },
