@@ -203,14 +203,18 @@ async function staticStability({ lab, say, vip, first, second }: Stage): Promise
 
 async function controlResumes({ lab, say, vip, first, second }: Stage): Promise<string> {
   say('   The control plane starts again from its ledger and its task hub, and catches up.');
-  const known = decisions(lab, vip.name).length;
+  const restartedAtMs = Date.now();
   for (const fault of lab.faults.active()) if (fault.kind === 'control-crash') await lab.faults.end(fault.id);
   await until('the control plane answers', () => lab.statusFailure() === undefined);
   await untilProved(lab, vip.name, second);
-  const decision = decisions(lab, vip.name)
-    .slice(known)
-    .find((r) => r.Region === second);
-  if (decision === undefined) throw new Error('no decision was recorded after the restart');
+  const decision = await untilSome('the takeover decided after the restart is on record', () =>
+    decisions(lab, vip.name).find(
+      (record) =>
+        record.Region === second &&
+        record.Detail.kind === 'takeover' &&
+        Date.parse(record.TimeGenerated) >= restartedAtMs,
+    ),
+  );
   await lab.faults.endAll();
   await until(`${first} is healthy again`, () => region(lab, vip.name, first)?.verdict === 'healthy');
   return `${decision.DecisionId}: ${decision.Reason}; ${second} acts and is proved`;
@@ -241,11 +245,27 @@ async function audit({ lab, say }: Stage): Promise<string> {
   if (breaks.length > 0) throw new Error(breaks.slice(0, 3).join('; '));
   const ids = new Set(records.map((record) => record.EventId));
   if (ids.size !== records.length) throw new Error('an EventId occurs twice');
-  const missing = (['decision', 'order', 'ack', 'verification', 'intent'] as const).filter(
-    (kind) => !records.some((record) => record.Kind === kind),
-  );
-  if (missing.length > 0) throw new Error(`no record of kind ${missing.join(', ')}`);
+  const missing = missingRecords(records);
+  if (missing.length > 0) throw new Error(missing.join('; '));
   return `${records.length} records in ${new Set(records.map((r) => r.Epoch)).size} epoch(s), chains whole, all at Logs Ingestion`;
+}
+
+/** Every decision that changed the wire was ordered, every NVA acknowledged, and every kind of outcome is there. */
+function missingRecords(records: readonly AuditRecord[]): string[] {
+  const ofKind = (kind: AuditRecord['Kind']) => records.filter((record) => record.Kind === kind);
+  const ordered = new Set(ofKind('order').map((record) => record.DecisionId));
+  const acknowledged = new Set(ofKind('ack').map((record) => record.Nva));
+  return [
+    ...ofKind('decision')
+      .filter((record) => record.Before !== record.After && !ordered.has(record.DecisionId))
+      .map((record) => `${record.EventId}: ${record.DecisionId} was never ordered`),
+    ...[...new Set(ofKind('order').map((record) => record.Nva))]
+      .filter((nva) => !acknowledged.has(nva))
+      .map((nva) => `${nva} acknowledged nothing`),
+    ...(['decision', 'order', 'ack', 'verification', 'intent', 'drill'] as const)
+      .filter((kind) => ofKind(kind).length === 0)
+      .map((kind) => `no record of kind ${kind}`),
+  ];
 }
 
 // ---------------------------------------------------------------- asking and waiting
