@@ -63,7 +63,11 @@ export function* carryOutWish(
     ...BEGUN,
     decisionId: looked.decisionId,
     generation: looked.sequence.generation,
-    steps: [stepOf(context, 'committed', 'proved', `generation ${looked.sequence.generation}`)],
+    steps: [
+      stepOf(context, 'committed', 'proved', `generation ${looked.sequence.generation}`),
+      // Who asked for a hold needs its name to release it.
+      ...(wish.type === 'hold' ? [stepOf(context, 'held', 'proved', wish.id)] : []),
+    ],
   };
   context.df.setCustomStatus(progress);
   const results = yield* handOut(context, group, looked);

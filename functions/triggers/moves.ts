@@ -117,7 +117,9 @@ export const trustLedger = handler(trustRequestSchema, (call, body) => {
   return { ...body, kind: 'trust-ledger', group, vip: null, region: null, dryRun: false, force: [], body };
 });
 
-/** Releasing needs no body: the hold says whose it is, the token who releases it. */
+const REASON_LENGTH_MAX = 500;
+
+/** Releasing needs no body: the hold says whose it is, the token who releases it, `?reason=` why. */
 export async function releaseHold(call: Call): Promise<HttpResponseInit> {
   const id = call.request.params.id ?? '';
   for (const group of call.plane.deployment.groups) {
@@ -129,7 +131,7 @@ export async function releaseHold(call: Call): Promise<HttpResponseInit> {
       group,
       vip: held.vip ?? null,
       region: null,
-      reason: `release ${id}`,
+      reason: call.request.query.get('reason')?.trim().slice(0, REASON_LENGTH_MAX) || `release ${id}`,
       dryRun: false,
       force: [],
       body: { release: id },

@@ -125,7 +125,7 @@ async function start(session: Session, move: Move, plan: Plan, key: string): Pro
     });
     return 'id' in value ? value.id : undefined;
   } catch (error) {
-    if (error instanceof ProblemError && error.problem.code === 'generation-changed') {
+    if (error instanceof ProblemError && error.problem.code === 'moved-on') {
       session.terminal.say('The policy changed since this preview was made; here is a new one.');
       return undefined;
     }

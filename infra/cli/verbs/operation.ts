@@ -19,15 +19,26 @@ export async function showOperation(session: Session, id: string): Promise<ExitC
 
 /** Waits for the end of an operation, at most `timeoutSeconds`, and prints each step as it changes. */
 export async function watchOperation(session: Session, id: string, timeoutSeconds: number): Promise<ExitCode> {
-  const giveUpAtMs = session.terminal.nowMs() + timeoutSeconds * 1000;
   const printed = new Map<string, string>();
+  const ended = await awaitOperation(session, id, timeoutSeconds, (operation) => {
+    if (!session.json) printNewSteps(session, operation, printed);
+  });
+  finish(session, ended);
+  return exitCodeOf(ended);
+}
+
+/** The operation as it ended. Throws CliError (pending) when it still runs after `timeoutSeconds`. */
+export async function awaitOperation(
+  session: Session,
+  id: string,
+  timeoutSeconds: number,
+  onLook: (operation: Operation) => void = () => {},
+): Promise<Operation> {
+  const giveUpAtMs = session.terminal.nowMs() + timeoutSeconds * 1000;
   for (;;) {
     const { value } = await session.client.call(`/operations/${encodeURIComponent(id)}`, operationSchema);
-    if (!session.json) printNewSteps(session, value, printed);
-    if (value.state !== 'running') {
-      finish(session, value);
-      return exitCodeOf(value);
-    }
+    onLook(value);
+    if (value.state !== 'running') return value;
     if (session.terminal.nowMs() >= giveUpAtMs) {
       throw new CliError(EXIT.pending, `${id} is still running after ${timeoutSeconds} s. It goes on by itself.`, {
         next: [`anycastctl operation ${id} --watch`],

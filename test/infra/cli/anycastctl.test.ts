@@ -323,7 +323,7 @@ describe('failover', () => {
     expect(mutations()).toEqual([]);
   });
   test('a policy that changed since the preview gives a new preview, at most three times', async () => {
-    answerWith([plan()], () => ({ status: 409, body: problem(409, 'generation-changed', 'changed') }), [operation()]);
+    answerWith([plan()], () => ({ status: 409, body: problem(409, 'moved-on', 'changed') }), [operation()]);
     const run = await anycastctl([...argv, '--confirm', 'orders']);
     expect(run.code).toBe(5);
     expect(mutations()).toHaveLength(3);
@@ -348,6 +348,33 @@ describe('failover', () => {
     answerWith([plan()], accepted, [operation()]);
     await anycastctl([...argv, '--confirm', 'orders', '--force', 'pacing', '--force', 'headroom']);
     expect(mutations()[0]?.body.force).toEqual(['pacing', 'headroom']);
+  });
+});
+
+describe('hold and resume', () => {
+  const held = () => operation({ kind: 'hold', steps: [{ name: 'held', proof: 'proved', detail: 'h-19', atMs: 1 }] });
+  test('a hold is followed to its end and named for its release', async () => {
+    route = (request) => ({
+      status: request.method === 'POST' ? 202 : 200,
+      body: request.method === 'POST' ? { ...held(), state: 'running' } : held(),
+    });
+    const run = await anycastctl(['hold', 'orders', '--for', '10m', '--reason', 'CHG0039']);
+    expect(run.code).toBe(0);
+    expect(run.out.join('\n')).toMatch(/orders is held for 10m \(h-19\)[\s\S]*anycastctl resume h-19/);
+    expect(seen[0]?.body).toEqual({ vip: 'orders', seconds: 600, reason: 'CHG0039', full: false, dryRun: false });
+  });
+  test('a hold that could not be put down is an error', async () => {
+    route = (request) => ({
+      status: request.method === 'POST' ? 202 : 200,
+      body: { ...held(), state: 'expired', steps: [] },
+    });
+    expect((await anycastctl(['hold', '--reason', 'CHG0039'])).code).toBe(5);
+  });
+  test('resume releases it, with the reason on record', async () => {
+    route = () => ({ status: 200, body: held() });
+    const run = await anycastctl(['resume', 'h-19', '--reason', 'done early']);
+    expect(run.code).toBe(0);
+    expect([seen[0]?.method, seen[0]?.path]).toEqual(['DELETE', '/api/holds/h-19?reason=done%20early']);
   });
 });
 
