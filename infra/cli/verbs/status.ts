@@ -1,7 +1,7 @@
 // anycastctl status and explain: who serves, why, what to press.
 import { explainSchema, type Status, type StatusRegion, type StatusVip, statusSchema } from '../../../shared/api.ts';
 import { VERDICT_GLYPHS } from '../../../shared/vocabulary.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { CliError, EXIT, type ExitCode } from '../exit-codes.ts';
 import { printJson, type Session } from '../session.ts';
 import { formatAge, renderTable, renderTsv } from '../text.ts';
 
@@ -10,7 +10,11 @@ export async function showStatus(session: Session, vip: string | undefined): Pro
   const status = vip === undefined ? value : { ...value, vips: value.vips.filter((v) => v.vip === vip) };
   if (session.json) printJson(session, status);
   else for (const line of renderStatus(status, session)) session.terminal.print(line);
-  return EXIT.done;
+  if (status.ledger === 'ok') return EXIT.done;
+  throw new CliError(EXIT.error, `The ledger is ${status.ledger}: ${status.seat} can neither read nor decide.`, {
+    why: status.alerts.map((alert) => `${alert.reason}: ${alert.detail}`),
+    next: ['Nothing on the wire changes by itself; the agents keep their last orders.'],
+  });
 }
 
 /** Clears and redraws on a terminal; prints a line per change otherwise; one JSON document per line with --json. */
@@ -86,11 +90,15 @@ function statusRow(vip: StatusVip, region: StatusRegion, nowMs: number): string[
     region.serves === null ? '?' : region.serves ? 'yes' : '',
     `${VERDICT_GLYPHS[region.verdict]} ${region.verdict}`,
     region.state === 'withheld' ? 'withheld' : `${region.prepend} (r${region.rung})`,
-    `${region.proofs.routeServer.detail === '' ? '' : `${region.proofs.routeServer.detail} `}${region.proofs.routeServer.proof}`.trim(),
+    proofCell(region.proofs.routeServer),
     region.proofs.circuit.proof,
     formatAge(nowMs - region.verdictSinceMs),
   ];
 }
+
+/** `2/2 proved`; a detail in words belongs to explain. */
+const proofCell = ({ proof, detail }: StatusRegion['proofs']['routeServer']): string =>
+  /^\d+\/\d+$/.test(detail) ? `${detail} ${proof}` : proof;
 
 function footer(status: Status, terminal: Session['terminal']): string[] {
   const unserved = status.vips.filter((vip) =>

@@ -206,6 +206,12 @@ describe('status', () => {
     const { out } = await anycastctl(['status', '--json']);
     expect(JSON.parse(out.join(''))).toEqual(status);
   });
+  test('with the ledger out of reach is an error that says what still holds', async () => {
+    route = () => ({ status: 200, body: { ...status, ledger: 'unreachable', vips: [] } });
+    const run = await anycastctl(['status']);
+    expect(run.code).toBe(1);
+    expect(run.talk.join('\n')).toMatch(/ledger is unreachable[\s\S]*keep their last orders/);
+  });
   test('says what needs saying: ledger, holds, blocked moves, vips away from home', async () => {
     const [vip] = status.vips;
     if (vip === undefined) throw new Error('fixture');
