@@ -79,7 +79,11 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
     operatorToken: () => tokenOf(OPERATOR),
     observerToken: (observer) => tokenOf(observer),
     setIngestion: (isUp) => azure.logs.setDown(!isUp),
-    ingestion: () => ({ state: azure.logs.isDown() ? 'down' : 'up', records: azure.logs.records().length }),
+    ingestion: () => ({
+      state: azure.logs.isDown() ? 'down' : 'up',
+      records: azure.logs.records().length,
+      eventIds: new Set(azure.logs.records().map((record) => record.EventId)).size,
+    }),
     records: () => azure.logs.records().map((record) => auditRecordSchema.parse(record)),
     close: () => azure.stop(),
   };

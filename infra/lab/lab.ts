@@ -214,7 +214,7 @@ class LoopbackLab implements Lab {
         return seen === undefined ? [] : [{ ...seen, prefix: vip.prefix, regions: vip.regions, url }];
       }),
       seats: present(this.#control).world(),
-      storage: { state: present(this.#storage).isUp ? 'up' : 'down' },
+      storage: { pid: present(this.#storage).pid, state: present(this.#storage).isUp ? 'up' : 'down' },
       ingestion: present(this.#azure).ingestion(),
       outages: this.#client?.outages() ?? [],
       faults: this.#faults?.active() ?? [],

@@ -10,7 +10,7 @@ import { type Lab, startLab } from './lab.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { secondsText } from './view.ts';
 
-/** 0 done, 1 failed, 2 bad input or a port that is taken, 130 interrupted. */
+/** 0 done (Ctrl-C is how the lab ends), 1 failed, 2 bad input or a port that is taken, 130 a demo interrupted. */
 const EXIT = { failed: 1, badInput: 2, interrupted: 130 } as const;
 const STEADY_MS = 60_000;
 const LAB_TOPOLOGY = fileURLToPath(new URL('./lab.yaml', import.meta.url));
@@ -58,7 +58,7 @@ async function run(options: LabArguments, topology: Topology): Promise<number> {
     sayWhere(screen, lab, topology);
     const working = options.demo ? runDemo(lab, screen.say) : showUntilEnd(lab, screen);
     const outcome = await Promise.race([working, interrupted]);
-    if (outcome === 'interrupted') return EXIT.interrupted;
+    if (outcome === 'interrupted') return options.demo ? EXIT.interrupted : 0;
     await end(lab, screen);
     lab = undefined;
     process.stdout.write(`${JSON.stringify(outcome)}\n`);

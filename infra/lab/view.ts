@@ -34,15 +34,17 @@ export interface View {
 const DECISIONS_MIN = 2;
 const DECISIONS_MAX = 12;
 
-/** Lines of at most `columns` characters, `rows` of them where that is possible. */
+/** Lines of at most `columns` characters, `rows` of them where that is possible. Commands to type are never cut. */
 export function render(view: View): string[] {
   const { world, paint = PLAIN } = view;
   const head = [headline(view, paint), ...controlLines(view, paint), ''];
   const vips = world.vips.flatMap((vip) => [...vipLines(view, vip, paint), '']);
-  const foot = nextLines(view, paint);
-  const room = view.rows - head.length - vips.length - foot.length - 2;
+  const commands = commandsToTry(world);
+  const foot = footLines(view, paint);
+  const room = view.rows - head.length - vips.length - commands.length - foot.length - 2;
   const decisions = decisionLines(view, Math.min(DECISIONS_MAX, Math.max(DECISIONS_MIN, room)), paint);
-  return [...head, ...vips, ...decisions, '', ...foot].map((line) => cut(line, view.columns));
+  const fitted = (lines: readonly string[]) => lines.map((line) => cut(line, view.columns));
+  return [...fitted([...head, ...vips, ...decisions, '']), ...commands, ...fitted(foot)];
 }
 
 // ---------------------------------------------------------------- head
@@ -159,35 +161,39 @@ function decisionLines({ decisions }: View, room: number, paint: Paint): string[
   const shown = decisions.slice(-room);
   if (shown.length === 0) return [paint.dim('no decision yet')];
   return shown.map((record) => {
-    const change = record.Before === record.After ? '' : `  ${record.Before} -> ${record.After}`;
+    // Announced is the rule; only the exception is worth the room.
+    const [before, after] = [record.Before, record.After].map((row) => row.replace(' announced', ''));
+    const change = before === after ? '' : `  ${before} -> ${after}`;
     const who = record.ActorType === 'automation' ? 'auto' : record.Actor;
     return `${record.TimeGenerated.slice(11, 19)} ${who}  ${record.Vip} ${record.Region}  ${record.Reason}${change}`;
   });
 }
 
-function nextLines({ world, status }: View, paint: Paint): string[] {
-  const control = `http://127.0.0.1:${world.ports.control}`;
-  const curl = (body: object) => `curl -s ${control}/faults -d '${JSON.stringify(body)}'`;
-  const lines: string[] = [];
-  const moved = world.vips.find((vip) => vip.answeredBy !== null && vip.answeredBy !== vip.regions[0]);
-  if (world.faults.length > 0) {
-    lines.push(`curl -s -X DELETE ${control}/faults`, `npm run -s anycastctl -- explain ${world.vips[0]?.vip ?? ''}`);
-  } else if (moved !== undefined) {
-    lines.push(`npm run -s anycastctl -- failback ${moved.vip} --reason "all is well again"`);
-    lines.push(`npm run -s anycastctl -- explain ${moved.vip}`);
-  } else {
-    const region = world.vips[0]?.answeredBy ?? world.regions[0]?.region ?? '';
-    const other = world.regions.find((candidate) => candidate.region !== region)?.region ?? '';
-    lines.push(curl({ kind: 'app-crash', region, seconds: 20 }));
-    lines.push(
-      `npm run -s anycastctl -- failover ${world.vips[0]?.vip ?? ''} --to ${other} --reason "try it" --dry-run`,
-    );
+/** What to type next, as it can be pasted into another terminal. */
+function commandsToTry(world: World): string[] {
+  const faults = `127.0.0.1:${world.ports.control}/faults`;
+  const [vip] = world.vips;
+  if (vip === undefined) return [];
+  if (world.faults.length > 0) return [`curl -s -X DELETE ${faults}`, anycastctl(`explain ${vip.vip}`)];
+  const moved = world.vips.find((seen) => seen.answeredBy !== null && seen.answeredBy !== seen.regions[0]);
+  if (moved !== undefined) {
+    return [anycastctl(`failback ${moved.vip} --reason "all is well"`), anycastctl(`explain ${moved.vip}`)];
   }
+  const region = vip.answeredBy ?? vip.regions[0] ?? '';
+  const other = vip.regions.find((candidate) => candidate !== region) ?? region;
+  return [
+    `curl -s ${faults} -d '${JSON.stringify({ kind: 'app-crash', region })}'`,
+    anycastctl(`failover ${vip.vip} --to ${other} --reason "try it" --dry-run`),
+  ];
+}
+
+const anycastctl = (words: string): string => `npm run -s anycastctl -- ${words}`;
+
+function footLines({ world, status }: View, paint: Paint): string[] {
   const seat = Object.values(world.ports.functions)[0];
-  const where = `world ${control}/world   API http://127.0.0.1:${seat}/api/status   Ctrl-C ends it`;
-  return [...lines.map((line, i) => `${i === 0 ? 'next ' : '     '} ${line}`), paint.dim(where)].concat(
-    status?.ledger === 'unreachable' ? [paint.bad('the ledger is unreachable: nothing is decided')] : [],
-  );
+  const where = `world 127.0.0.1:${world.ports.control}/world   API 127.0.0.1:${seat}/api   Ctrl-C ends it`;
+  const ledger = status?.ledger === 'unreachable' ? [paint.bad('the ledger is unreachable: nothing is decided')] : [];
+  return [paint.dim(where), ...ledger];
 }
 
 // ---------------------------------------------------------------- text

@@ -57,8 +57,9 @@ export interface World {
   readonly onPremises: readonly OnPremisesRoute[];
   readonly vips: readonly WorldVip[];
   readonly seats: readonly { readonly seat: string; readonly pid: number | null; readonly state: ChildState }[];
-  readonly storage: { readonly state: 'up' | 'down' };
-  readonly ingestion: { readonly state: 'up' | 'down'; readonly records: number };
+  readonly storage: { readonly pid: number | null; readonly state: 'up' | 'down' };
+  /** What arrived at the Logs Ingestion endpoint; a record sent twice counts once in `eventIds`. */
+  readonly ingestion: { readonly state: 'up' | 'down'; readonly records: number; readonly eventIds: number };
   readonly outages: readonly VipOutage[];
   readonly faults: readonly ActiveFault[];
 }
