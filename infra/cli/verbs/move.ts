@@ -84,7 +84,7 @@ export function planLines(move: Move, plan: Plan, context: string): string[] {
 function refusal(move: Move, plan: Plan): CliError {
   const guards = plan.blocked.map((b) => b.guard);
   return new CliError(EXIT.refused, `${move.title} would be refused. Nothing was changed.`, {
-    why: [...plan.blocked.map((b) => `${b.vip}: ${b.guard}: ${b.detail}`), ...plan.explanation],
+    why: guards.length === 0 ? plan.explanation : plan.blocked.map((b) => `${b.vip}: ${b.guard}: ${b.detail}`),
     next:
       guards.length === 0
         ? ['anycastctl status']

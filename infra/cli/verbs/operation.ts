@@ -75,7 +75,11 @@ function finish(session: Session, operation: Operation): void {
 }
 
 const stepLine = (step: Operation['steps'][number], createdAtMs: number): string =>
-  `  ${MARKS[step.proof]} ${step.name.padEnd(20)} ${step.detail.padEnd(44)} ${((step.atMs - createdAtMs) / 1000).toFixed(1)} s`;
+  `  ${MARKS[step.proof]} ${step.name.padEnd(34)} ${shortenPaths(step.detail).padEnd(44)} ${((step.atMs - createdAtMs) / 1000).toFixed(1)} s`;
+
+/** AS paths in a detail: repetitions counted, as everywhere else. */
+const shortenPaths = (detail: string): string =>
+  detail.replace(/\b(\d+)(?: \1\b)+/g, (run, asn: string) => `${asn}×${run.split(' ').length}`);
 
 function resultLine(operation: Operation): string {
   const what = `${operation.kind} ${operation.vip ?? operation.region ?? ''}`.trim();
