@@ -1,7 +1,7 @@
 // Starts, signals and ends the lab's child processes. Each child ends by itself when its channel to the lab closes, so
 // that none survives the lab, however the lab ends.
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatingError } from '../../shared/errors.ts';
 
@@ -45,9 +45,10 @@ const STOP_MS = 5000;
 
 /** Resolves when the child has sent `{type:'ready', ...}`. */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const log = createWriteStream(join(options.logFolder, `${options.name}.log`), { flags: 'a' });
+  // A file, not a pipe: a child must be able to write its last words when nobody reads any more.
+  const log = openSync(join(options.logFolder, `${options.name}.log`), 'a');
   const child = fork(options.module, [...(options.args ?? [])], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    stdio: ['ignore', log, log, 'ipc'],
     execArgv: [
       '--disable-warning=ExperimentalWarning',
       '--max-semi-space-size=1',
@@ -55,14 +56,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     ],
     env: { ...process.env, ...options.environment },
   });
-  child.stdout?.pipe(log, { end: false });
-  child.stderr?.pipe(log, { end: false });
-  const gone = new Promise<void>((resolve) => {
-    child.once('close', () => {
-      log.end();
-      resolve();
-    });
-  });
+  closeSync(log);
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const ready = await waitUntilReady(child, options);
   return control(child, ready, gone, options);
 }

@@ -1,6 +1,5 @@
 // Puts the lab together: processes, network, cables, control plane, client. Starts in order, stops in the opposite one.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { Status } from '../../shared/api.ts';
 import type { AuditRecord } from '../../shared/audit.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
@@ -17,6 +16,7 @@ import { Nvas } from './nvas.ts';
 import { type Observer, startObserver } from './observer.ts';
 import type { OnPremisesRoute } from './on-premises.ts';
 import { RegionApps } from './region-apps.ts';
+import { makeRunDirectory } from './run-directory.ts';
 import { type StatusWatch, watchStatus } from './status-watch.ts';
 import { isSteady } from './steady.ts';
 import { type Storage, startStorage } from './storage.ts';
@@ -100,8 +100,7 @@ class LoopbackLab implements Lab {
   constructor(options: LabOptions) {
     this.#options = options;
     this.topology = options.topology;
-    mkdirSync(options.folder, { recursive: true });
-    this.#directory = mkdtempSync(join(options.folder, 'run-'));
+    this.#directory = makeRunDirectory(options.folder, options.keep);
   }
 
   async start(): Promise<void> {
