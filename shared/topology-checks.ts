@@ -12,6 +12,8 @@ const finding = (path: string, code: string, message: string): Finding => ({ pat
 
 /** Route Server takes eight BGP peers (includes/route-server-limits.md). */
 const ROUTE_SERVER_PEERS_MAX = 8;
+/** With one free rung the exhaustive model of the ladder finds ties. */
+const HEADROOM_MIN = 2;
 const severalNvas = (topology: Topology): boolean => topology.regions.some((region) => region.nvas.length > 1);
 const separateCircuits = (topology: Topology): boolean =>
   topology.transport.kind === 'expressroute' && topology.transport.circuits === 'separate';
@@ -124,6 +126,10 @@ const checkStep: Check = (topology) => {
         `${step} on separate circuits: edge routers of different vendors differ by up to 2, so at least ${least} here`,
       ),
     );
+  }
+  if (topology.prepend.headroom < HEADROOM_MIN) {
+    const message = `${topology.prepend.headroom} leaves no rung for a second failover; at least ${HEADROOM_MIN}`;
+    found.push(finding('prepend.headroom', 'headroom-too-small', message));
   }
   if (topology.prepend.headroom + regionsMost > PREPEND_MAX / step) {
     found.push(

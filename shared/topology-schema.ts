@@ -224,8 +224,7 @@ export const topologySchema = z.strictObject({
       /** Absent: each NVA prepends its own ASN. */
       asn: asn.optional(),
       step: z.int().min(1).max(30).optional(),
-      /** With one free rung a second failover finds no lower one: the exhaustive model shows ties. */
-      headroom: z.int().min(2).max(30).default(4),
+      headroom: z.int().min(1).max(30).default(4),
     })
     .prefault({}),
   timing: z

@@ -185,6 +185,14 @@ const REFUSALS: readonly [string, (draft: Draft) => void, string, string][] = [
     'ladder-too-long',
   ],
   [
+    'no rung for a second failover',
+    (d) => {
+      d.prepend.headroom = 1;
+    },
+    'prepend.headroom',
+    'headroom-too-small',
+  ],
+  [
     'one Route Server peer',
     (d) => {
       d.regions[0].routeServer.peers = ['10.1.0.4'];
