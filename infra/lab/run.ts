@@ -36,9 +36,11 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 
 /** Runs the lab with this topology; the answer is the exit code. */
 async function run(options: LabArguments, topology: Topology): Promise<number> {
+  // A closed terminal ends the lab (SIGHUP); what it still says then has nowhere to go.
+  process.stdout.on('error', () => undefined);
   const screen = openScreen(process.stdout, options.demo);
   const interrupted = new Promise<'interrupted'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
   });
   screen.say(`starting ${topology.name}: ${topology.regions.map((region) => region.name).join(', ')}`);
   let lab: Lab | undefined;
