@@ -40,7 +40,8 @@ async function run(options: LabArguments, topology: Topology): Promise<number> {
   process.stdout.on('error', () => undefined);
   const screen = openScreen(process.stdout, options.demo);
   const interrupted = new Promise<'interrupted'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
+    // `on`, not `once`: the live screen's cursor guard ends a process whose own listener is gone.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve('interrupted'));
   });
   screen.say(`starting ${topology.name}: ${topology.regions.map((region) => region.name).join(', ')}`);
   let lab: Lab | undefined;
