@@ -1,0 +1,163 @@
+// The loopback lab in figures: start to the first proved steady state, memory, what a crash costs clients, and how long
+// the control plane takes from an agent's transition to the order in force.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createOperator, type Operator } from '../../infra/lab/operations.ts';
+import type { World } from '../../infra/lab/world.ts';
+import { type BenchResult, summarise } from './result.ts';
+
+const CRASHES = 8;
+const PATIENCE_MS = 120_000;
+const POLL_MS = 20;
+/** Path of the lab's regions at last resort: own number and 18 prepends. */
+const LAST_RESORT_LENGTH = 19;
+const VIP = 'orders';
+const [FIRST, SECOND] = ['westeurope', 'northeurope'] as const;
+
+interface BenchLab {
+  readonly process: ChildProcess;
+  readonly control: string;
+  readonly operator: Operator;
+}
+
+/**
+ * Figures of the lab. A crash costs what the lab's client saw: from its last answer before to its first answer after.
+ * Report to order is taken from ground truth on one clock: from the moment Route Server had the failing region's reflex
+ * (the agent reports within the same few milliseconds) to the moment both instances had the target's ordered path, so it
+ * holds the report's way, the decision, its commit and audit, and the delivery, and is longer than the acknowledgement.
+ */
+export async function benchLab(): Promise<readonly BenchResult[]> {
+  const startedAtMs = Date.now();
+  const lab = await startLab();
+  try {
+    const steady = await until(
+      'the first steady state',
+      async () => (await world(lab)).steadyAfterMs !== null && world(lab),
+    );
+    const startMs = steady.startedAtMs - startedAtMs + (steady.steadyAfterMs ?? Number.NaN);
+    const outages: number[] = [];
+    const failed: number[] = [];
+    const takeovers: number[] = [];
+    for (let i = 0; i < CRASHES; i += 1) {
+      await rest(lab);
+      const crash = await crashOnce(lab);
+      outages.push(crash.outageMs);
+      failed.push(crash.failedRequests);
+      takeovers.push(crash.takeoverMs);
+    }
+    return [
+      { name: 'lab, npm start to first proved steady state', value: startMs, unit: 'ms' },
+      { name: 'lab, memory of all its processes (PSS)', value: memoryMegabytes(lab, await world(lab)), unit: 'MB' },
+      ...summarise('lab, app-crash, client outage', outages, 'ms'),
+      ...summarise('lab, app-crash, failed requests', failed, 'requests'),
+      ...summarise('lab, transition report to order on the wire', takeovers, 'ms'),
+    ];
+  } finally {
+    lab.process.kill('SIGTERM');
+    await new Promise((resolve) => lab.process.once('close', resolve));
+  }
+}
+
+async function startLab(): Promise<BenchLab> {
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', 'infra/lab/main.ts', '--port', '0', '--control-port', '0'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const found = await until('the lab says where it is', async () => {
+    if (child.exitCode !== null) throw new Error(output);
+    return /lab (http:\S+)\/world {3}control plane (http:\S+?)\/api/.exec(output) ?? undefined;
+  });
+  const [, control = '', seat = ''] = found;
+  const token = async () => {
+    const answer = (await (await fetch(`${control}/token`)).json()) as { access_token: string };
+    return answer.access_token;
+  };
+  return { process: child, control, operator: createOperator({ seat, token }) };
+}
+
+const world = async (lab: BenchLab): Promise<World> => (await (await fetch(`${lab.control}/world`)).json()) as World;
+
+interface Crash {
+  readonly outageMs: number;
+  readonly failedRequests: number;
+  readonly takeoverMs: number;
+}
+
+async function crashOnce(lab: BenchLab): Promise<Crash> {
+  const before = await world(lab);
+  const known = before.outages.length;
+  const restLength = lengthOf(before, SECOND);
+  await fetch(`${lab.control}/faults`, { method: 'POST', body: JSON.stringify({ kind: 'app-crash', region: FIRST }) });
+  const after = await until('the takeover is on the wire', async () => {
+    const seen = await world(lab);
+    const isDone =
+      lengthOf(seen, FIRST) === LAST_RESORT_LENGTH &&
+      routesOf(seen, SECOND).length === 2 &&
+      routesOf(seen, SECOND).every((route) => route.asPath.length < restLength) &&
+      seen.outages.slice(known).some((outage) => outage.vip === VIP);
+    return isDone ? seen : undefined;
+  });
+  const reflexMs = Math.min(...routesOf(after, FIRST).map((route) => route.sinceMs));
+  const takeoverMs = Math.max(...routesOf(after, SECOND).map((route) => route.sinceMs)) - reflexMs;
+  const outage = after.outages.slice(known).find((candidate) => candidate.vip === VIP);
+  await fetch(`${lab.control}/faults`, { method: 'DELETE' });
+  return { outageMs: outage?.outageMs ?? Number.NaN, failedRequests: outage?.failedRequests ?? Number.NaN, takeoverMs };
+}
+
+const routesOf = (seen: World, region: string) =>
+  seen.regions
+    .filter((candidate) => candidate.region === region)
+    .flatMap((candidate) => candidate.routeServers)
+    .flatMap((server) => server.routes)
+    .filter((route) => route.prefix === seen.vips.find((vip) => vip.vip === VIP)?.prefix);
+
+const lengthOf = (seen: World, region: string): number =>
+  Math.max(...routesOf(seen, region).map((route) => route.asPath.length));
+
+/** The first region serves again, and so much is proved that the next move would be allowed. */
+async function rest(lab: BenchLab): Promise<void> {
+  const body = { to: SECOND, reason: 'bench: may it move?' };
+  await until('all rests', async () => {
+    const seen = await world(lab);
+    if (seen.vips.find((vip) => vip.vip === VIP)?.answeredBy !== FIRST) {
+      await lab.operator.start(`vips/${VIP}/failback`, { reason: 'bench: the next run' }).catch(() => undefined);
+      await pause(500);
+      return undefined;
+    }
+    const isBase = lengthOf(seen, FIRST) === 13 && lengthOf(seen, SECOND) === 16;
+    const plan = isBase ? await lab.operator.preview(`vips/${VIP}/failover`, body).catch(() => undefined) : undefined;
+    if (plan?.allowed === true) return true;
+    await pause(250);
+    return undefined;
+  });
+}
+
+/** Proportional set size of the lab and its children, shared pages shared out. Linux only. */
+function memoryMegabytes(lab: BenchLab, seen: World): number {
+  const pids = [
+    lab.process.pid,
+    seen.storage.pid,
+    ...seen.seats.map((seat) => seat.pid),
+    ...seen.regions.flatMap((region) => [region.app.pid, ...region.nvas.map((nva) => nva.pid)]),
+  ].flatMap((pid) => pid ?? []);
+  const kilobytes = pids.map((pid) =>
+    Number(/^Pss: +(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]),
+  );
+  return Math.round(kilobytes.reduce((sum, pss) => sum + pss, 0) / 1024);
+}
+
+async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > deadline) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`);
+    await pause(POLL_MS);
+  }
+}
