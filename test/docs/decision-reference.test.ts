@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { GUARDS, REASONS, SAFETY_GUARDS } from '../../functions/engine/reasons.ts';
 
 const text = readFileSync('docs/decision-reference.md', 'utf8');
-const rows = [...text.matchAll(/^\| `([a-z-]+)` \|(.*)$/gm)].map(([, word, rest]) => ({ word, rest: rest ?? '' }));
+const rows = [...text.matchAll(/^\| `([a-z-]+)` *\|(.*)$/gm)].map(([, word, rest]) => ({ word, rest: rest ?? '' }));
 
 test('each reason and each guard has exactly one row', () => {
   expect(rows.map((row) => row.word).sort()).toEqual([...REASONS, ...GUARDS].sort());

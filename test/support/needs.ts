@@ -13,7 +13,7 @@ function isPresent(program: string): boolean {
   try {
     execFileSync('/bin/sh', ['-c', `command -v "$1"`, 'sh', program], {
       stdio: 'ignore',
-      env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin:/usr/lib/frr` },
+      env: { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin:/usr/lib/frr` },
     });
     return true;
   } catch {
@@ -35,7 +35,7 @@ export function describeWith(needs: Needs, name: string, body: () => void): void
     return;
   }
   const reason = `${name}: needs ${absent.join(', ')}`;
-  if (process.env['CI']) {
+  if (process.env.CI) {
     test(reason, () => {
       throw new Error(`${absent.join(', ')} missing under CI`);
     });

@@ -8,7 +8,7 @@ import type { HistoryEvent } from '../../../../infra/lab/host/wire.ts';
 import { checkHistory } from './check-history.ts';
 
 // Far more than it takes: a busy machine must not fail the test.
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 const CHILD = join(import.meta.dirname, 'fixtures', 'crash-child.ts');
 
