@@ -7,6 +7,8 @@ import { createOperator, type Operator } from '../../infra/lab/operations.ts';
 import type { World } from '../../infra/lab/world.ts';
 import { type BenchResult, summarise } from './result.ts';
 
+/** As `npm start` runs it. */
+const LAB_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2', '--max-old-space-size=128'];
 const CRASHES = 8;
 const PATIENCE_MS = 120_000;
 const POLL_MS = 20;
@@ -60,11 +62,9 @@ export async function benchLab(): Promise<readonly BenchResult[]> {
 }
 
 async function startLab(): Promise<BenchLab> {
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', 'infra/lab/main.ts', '--port', '0', '--control-port', '0'],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const child = spawn(process.execPath, [...LAB_FLAGS, 'infra/lab/main.ts', '--port', '0', '--control-port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
