@@ -58,6 +58,16 @@ const isOver = (operation: Operation): boolean =>
   operation.state !== 'running' &&
   (operation.kind !== 'drill' || operation.state !== 'proved' || operation.report !== undefined);
 
+/** `9 steps proved, 1 not checked`. */
+export function stepCounts(operation: Operation): string {
+  const of = (proof: string) => operation.steps.filter((step) => step.proof === proof).length;
+  const open = operation.steps.length - of('proved') - of('not checked');
+  const parts = [`${of('proved')} steps proved`];
+  if (of('not checked') > 0) parts.push(`${of('not checked')} not checked`);
+  if (open > 0) parts.push(`${open} superseded by a newer decision and proved with it`);
+  return parts.join(', ');
+}
+
 /** `committed proved, agent acknowledged proved, route server waiting`. */
 export const stepsText = (operation: Operation): string =>
   [
