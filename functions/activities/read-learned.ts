@@ -1,6 +1,8 @@
 // Reads what Route Server holds, for drift and for the engine's view of which rungs may still be on the wire.
+
+import { baseRung } from '../../shared/ladder.ts';
 import { nvasOf, type Plane } from '../deployment.ts';
-import type { LearnedEvidence, Policy } from '../engine/types.ts';
+import type { EngineConfig, LearnedEvidence, Policy } from '../engine/types.ts';
 import { parseLedger } from '../ledger.ts';
 import { LEARNED_DRIFT_MS, LEARNED_PROOF_MS } from '../limits.ts';
 import { attempt } from './attempt.ts';
@@ -14,7 +16,7 @@ export const readLearned =
       const config = plane.deployment.configOf(group);
       const [{ learned }, stored] = await Promise.all([plane.proofs.read(group), plane.ledger.read(group)]);
       const parsed = stored.type === 'found' ? parseLedger(stored.text, group) : undefined;
-      const unsettled = parsed?.ok ? unsettledRegions(parsed.value.policy) : new Set<string>();
+      const unsettled = parsed?.ok ? unsettledRegions(parsed.value.policy, config) : new Set<string>();
       const namesOf = (isUnsettled: boolean) =>
         nvasOf(config)
           .filter(({ region }) => unsettled.has(region.name) === isUnsettled)
@@ -28,11 +30,16 @@ export const readLearned =
       return { ok: true, read, failed: results.reduce((sum, result) => sum + result.failed, 0) };
     });
 
-/** Regions that may still have an earlier rung on the wire: headroom comes back only once that is seen to be gone. */
-const unsettledRegions = (policy: Policy): Set<string> =>
+/**
+ * Regions that may still have an earlier rung on the wire, or that recentring is to bring back to their base: headroom
+ * comes back only once the former is seen to be gone and the latter's present rung seen to be there.
+ */
+const unsettledRegions = (policy: Policy, config: EngineConfig): Set<string> =>
   new Set(
-    Object.values(policy.vips).flatMap((vip) =>
-      Object.entries(vip.regions).flatMap(([region, row]) => (row.maybe.length > 0 ? [region] : [])),
+    config.vips.flatMap((vip) =>
+      Object.entries(policy.vips[vip.name]?.regions ?? {}).flatMap(([region, row]) =>
+        row.maybe.length > 0 || row.rung !== baseRung(config.ladder, vip.regions.indexOf(region)) ? [region] : [],
+      ),
     ),
   );
 
