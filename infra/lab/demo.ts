@@ -79,11 +79,11 @@ export async function runDemo(lab: Lab, say: (text: string) => void): Promise<De
   const operator = createOperator({ seat: lab.seats[0] ?? '', token: () => lab.operatorToken() });
   const stage: Stage = { lab, say, operator, vip, first, second };
   const steps: DemoStep[] = [];
-  for (const [name, act] of ACTS) {
+  for (const [i, [name, act]] of ACTS.entries()) {
     say('');
     const startedAtMs = Date.now();
     try {
-      const proved = await act(stage);
+      const proved = await act({ ...stage, say: (text) => say(`${i + 1}. ${text}`) });
       const ms = Date.now() - startedAtMs;
       say(`PROVED ${name}: ${proved} (${secondsText(ms)})`);
       steps.push({ name, proved: true, ms });
@@ -99,13 +99,13 @@ export async function runDemo(lab: Lab, say: (text: string) => void): Promise<De
 // ---------------------------------------------------------------- the acts
 
 async function steady({ lab, say, vip, first }: Stage): Promise<string> {
-  say(`1. Both regions announce ${vip.prefix}; ${first} has the shorter path, so on-premises sends everybody there.`);
+  say(`Both regions announce ${vip.prefix}; ${first} has the shorter path, so on-premises sends everybody there.`);
   const ms = await lab.steady(STEADY_MS);
   return `${first} answers, every order acknowledged, both Route Server instances and the circuit proved; ${secondsText(ms)} after the start`;
 }
 
 async function crash({ lab, say, vip, first, second }: Stage): Promise<string> {
-  say(`2. The application process in ${first} is killed. Its NVA sees the connection drop and goes to last resort.`);
+  say(`The application process in ${first} is killed. Its NVA sees the connection drop and goes to last resort.`);
   await begin(lab, { kind: 'app-crash', region: first });
   await until(`${vip.name} answered by ${second}`, () => answeredBy(lab, vip.name) === second);
   const outage = await untilSome('the outage is over', () => lastOutage(lab, vip.name));
@@ -113,7 +113,7 @@ async function crash({ lab, say, vip, first, second }: Stage): Promise<string> {
 }
 
 async function ratified({ lab, say, vip, second }: Stage): Promise<string> {
-  say(`3. The control plane sees it too, makes ${second} the acting region and proves the change on every hop.`);
+  say(`The control plane sees it too, makes ${second} the acting region and proves the change on every hop.`);
   const decision = await untilSome('the decision to take over is on record', () =>
     decisions(lab, vip.name).find((r) => r.Region === second && r.Detail.kind === 'takeover'),
   );
@@ -124,7 +124,7 @@ async function ratified({ lab, say, vip, second }: Stage): Promise<string> {
 }
 
 async function appBack({ lab, say, vip, first, second }: Stage): Promise<string> {
-  say(`4. The application in ${first} comes back. Nothing jumps: its route stays longer than that of ${second}.`);
+  say(`The application in ${first} comes back. Nothing jumps: its route stays longer than that of ${second}.`);
   await lab.faults.endAll();
   await until(`${first} is healthy again`, () => region(lab, vip.name, first)?.verdict === 'healthy');
   const before = vipOf(lab, vip.name);
@@ -135,13 +135,13 @@ async function appBack({ lab, say, vip, first, second }: Stage): Promise<string>
 
 async function failback(stage: Stage): Promise<string> {
   const { say, vip, first } = stage;
-  say(`   A person asks for the failback: POST /api/vips/${vip.name}/failback.`);
+  say(`A person asks for the failback: POST /api/vips/${vip.name}/failback.`);
   return move(stage, `vips/${vip.name}/failback`, { reason: 'demo: the first region is well again' }, first);
 }
 
 async function recentred({ lab, say, vip, operator, second }: Stage): Promise<string> {
   say(
-    '   Each move went one rung lower. Now that all is calm the ladder is recentred, without ever changing the winner.',
+    'Each move went one rung lower. Now that all is calm the ladder is recentred, without ever changing the winner.',
   );
   const ladder = ladderOf(lab.topology);
   const rungs = () => vip.regions.map((name) => region(lab, vip.name, name)?.rung);
@@ -154,12 +154,12 @@ async function recentred({ lab, say, vip, operator, second }: Stage): Promise<st
 
 async function plannedFailover(stage: Stage): Promise<string> {
   const { say, vip, second } = stage;
-  say(`   A planned failover of a healthy system: POST /api/vips/${vip.name}/failover.`);
+  say(`A planned failover of a healthy system: POST /api/vips/${vip.name}/failover.`);
   return move(stage, `vips/${vip.name}/failover`, { to: second, reason: 'demo: planned work' }, second);
 }
 
 async function drill({ lab, say, operator, vip, first }: Stage): Promise<string> {
-  say(`   A drill: fail over, stay ${DRILL_SECONDS} s, fail back, report what it cost.`);
+  say(`A drill: fail over, stay ${DRILL_SECONDS} s, fail back, report what it cost.`);
   await untilProved(lab, vip.name, first);
   const body = { vip: vip.name, seconds: DRILL_SECONDS, reason: 'demo: regular drill' };
   const done = await drillWhenWell(operator, body);
@@ -182,7 +182,7 @@ async function drillWhenWell(operator: Operator, body: object): Promise<Operatio
 }
 
 async function staticStability({ lab, say, vip, first, second }: Stage): Promise<string> {
-  say(`   The whole control plane is killed, then the application in ${first} dies again.`);
+  say(`The whole control plane is killed, then the application in ${first} dies again.`);
   await begin(lab, { kind: 'control-crash' });
   const routes = () =>
     JSON.stringify(lab.world().onPremises.map((route) => [route.prefix, route.region, route.asPath]));
@@ -202,7 +202,7 @@ async function staticStability({ lab, say, vip, first, second }: Stage): Promise
 }
 
 async function controlResumes({ lab, say, vip, first, second }: Stage): Promise<string> {
-  say('   The control plane starts again from its ledger and its task hub, and catches up.');
+  say('The control plane starts again from its ledger and its task hub, and catches up.');
   const restartedAtMs = Date.now();
   for (const fault of lab.faults.active()) if (fault.kind === 'control-crash') await lab.faults.end(fault.id);
   await until('the control plane answers', () => lab.statusFailure() === undefined);
@@ -222,7 +222,7 @@ async function controlResumes({ lab, say, vip, first, second }: Stage): Promise<
 
 async function automaticFailback({ lab, say, vip, first }: Stage): Promise<string> {
   const { afterSeconds } = vip.failback;
-  say(`   Nobody does anything: after ${afterSeconds} s of unbroken health ${vip.name} fails back by itself.`);
+  say(`Nobody does anything: after ${afterSeconds} s of unbroken health ${vip.name} fails back by itself.`);
   if (vip.failback.mode !== 'auto') return 'this deployment fails back by a person only';
   await until(
     `${vip.name} answered by ${first}`,
@@ -234,7 +234,7 @@ async function automaticFailback({ lab, say, vip, first }: Stage): Promise<strin
 }
 
 async function audit({ lab, say }: Stage): Promise<string> {
-  say('   The audit trail: every decision, order and outcome chained, and arrived at Logs Ingestion.');
+  say('The audit trail: every decision, order and outcome chained, and arrived at Logs Ingestion.');
   let records: readonly AuditRecord[] = [];
   await until('every record has arrived', () => {
     records = lab.auditRecords();
