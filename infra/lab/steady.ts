@@ -2,9 +2,9 @@
 import type { Status, StatusRegion } from '../../shared/api.ts';
 import type { World } from './world.ts';
 
-/** Every session up, every vip answered by its first region and nobody else, every order carried out and proved. */
+/** Every session up, every vip answered by its first region, every order acknowledged, held as ordered, and not in doubt. */
 export function isSteady(world: World, status: Status | undefined): boolean {
-  return isWorldSteady(world) && status?.vips.every(isVipProved) === true;
+  return isWorldSteady(world) && status?.vips.every((vip) => isVipProved(world, vip)) === true;
 }
 
 /** The part of it that needs no control plane. */
@@ -16,9 +16,10 @@ export function isWorldSteady(world: World): boolean {
   );
 }
 
-function isVipProved(vip: Status['vips'][number]): boolean {
+function isVipProved(world: World, vip: Status['vips'][number]): boolean {
   return (
-    vip.servedBy === vip.acting && vip.regions.every((region) => isRegionProved(region, region.region === vip.acting))
+    vip.servedBy === vip.acting &&
+    vip.regions.every((region) => isRegionProved(region, region.region === vip.acting) && isHeld(world, vip, region))
   );
 }
 
@@ -30,4 +31,15 @@ function isRegionProved(region: StatusRegion, acts: boolean): boolean {
     region.nvas.every((nva) => nva.acknowledged) &&
     wanted.every((step) => step.proof === 'proved' || step.proof === 'not checked')
   );
+}
+
+/** Before the first move the control plane checks no proof; ground truth says whether both instances hold the order. */
+function isHeld(world: World, vip: Status['vips'][number], region: StatusRegion): boolean {
+  const servers = world.regions.find((candidate) => candidate.region === region.region)?.routeServers ?? [];
+  return servers.every((server) => {
+    const routes = server.routes.filter((route) => route.prefix === vip.prefix);
+    if (region.state === 'withheld') return routes.length === 0;
+    // Own number first; a standby NVA of the same region prepends one more.
+    return routes.length > 0 && Math.min(...routes.map((route) => route.asPath.length)) === 1 + region.prepend;
+  });
 }

@@ -24,7 +24,8 @@ interface BenchLab {
 }
 
 /**
- * Figures of the lab. A crash costs what the lab's client saw: from its last answer before to its first answer after.
+ * Figures of the lab. A crash costs what the lab's client saw: from its last answer before to its first answer after, or
+ * nothing when the reflex was faster than its next request.
  * Report to order is taken from ground truth on one clock: from the moment Route Server had the failing region's reflex
  * (the agent reports within the same few milliseconds) to the moment both instances had the target's ordered path, so it
  * holds the report's way, the decision, its commit and audit, and the delivery, and is longer than the acknowledgement.
@@ -100,14 +101,14 @@ async function crashOnce(lab: BenchLab): Promise<Crash> {
       lengthOf(seen, FIRST) === LAST_RESORT_LENGTH &&
       routesOf(seen, SECOND).length === 2 &&
       routesOf(seen, SECOND).every((route) => route.asPath.length < restLength) &&
-      seen.outages.slice(known).some((outage) => outage.vip === VIP);
+      seen.vips.some((vip) => vip.vip === VIP && vip.answeredBy === SECOND && vip.outageSinceMs === null);
     return isDone ? seen : undefined;
   });
   const reflexMs = Math.min(...routesOf(after, FIRST).map((route) => route.sinceMs));
   const takeoverMs = Math.max(...routesOf(after, SECOND).map((route) => route.sinceMs)) - reflexMs;
   const outage = after.outages.slice(known).find((candidate) => candidate.vip === VIP);
   await fetch(`${lab.control}/faults`, { method: 'DELETE' });
-  return { outageMs: outage?.outageMs ?? Number.NaN, failedRequests: outage?.failedRequests ?? Number.NaN, takeoverMs };
+  return { outageMs: outage?.outageMs ?? 0, failedRequests: outage?.failedRequests ?? 0, takeoverMs };
 }
 
 const routesOf = (seen: World, region: string) =>
