@@ -1,0 +1,279 @@
+#Requires -Version 7.2
+<#
+.SYNOPSIS
+    Returns a vip to its first region and waits until the move is proved.
+.DESCRIPTION
+    Refused while the first region is not healthy.
+    Needs the Automation variables AnycastSeats (origins of the function apps, separated by commas) and AnycastAudience.
+    The job ends as Failed unless the outcome was proved. Webhooks are no good way in: they pass invalid JSON to
+    PowerShell 7 and know no authentication but their address.
+.PARAMETER Vip
+    Name of the vip in anycast.yaml.
+.PARAMETER Reason
+    Why, for the record; 3 to 500 characters.
+.PARAMETER Force
+    Guards to override, by name, separated by commas.
+.PARAMETER DryRun
+    Explain what would happen, change nothing; default false.
+.PARAMETER TimeoutSeconds
+    Stop waiting after this long (the operation goes on); default 180.
+.PARAMETER Key
+    Idempotency key; empty: the job's id.
+.EXAMPLE
+    ./Start-AnycastFailback.ps1 -Vip orders -Reason "CHG0042 done"
+.OUTPUTS
+    Progress lines, then one JSON object.
+.NOTES
+    Runs on PowerShell 7.4, no modules. The managed identity of the Automation account needs the app role Failover.Operate.
+.LINK
+    docs/operating.md
+#>
+[CmdletBinding(SupportsShouldProcess)]
+param(
+    [Parameter(Mandatory)] [ValidatePattern('^[a-z0-9][a-z0-9-]{0,62}$')] [string] $Vip,
+    [Parameter(Mandatory)] [ValidateLength(3, 500)] [string] $Reason,
+    [string] $Force = '',
+    [bool] $DryRun = $false,
+    [ValidateRange(1, 3600)] [int] $TimeoutSeconds = 180,
+    [string] $Key = ''
+)
+
+# ---- the same in every PowerShell runbook: begin ----
+$ErrorActionPreference = 'Stop'
+$ConfirmPreference = 'None'
+$ProgressPreference = 'SilentlyContinue'
+$RoundsMax = 5
+$RoundSeconds = 2
+$RequestSeconds = 15
+$EndedWell = @('proved', 'already-so')
+$script:Outcome = $null
+
+function Stop-Run {
+    # Ends the job as Failed: the message of the exception is a problem document.
+    param([string] $Code, [string] $Detail, [hashtable] $More = @{})
+    $problem = [ordered]@{ ok = $false; code = $Code; detail = $Detail }
+    foreach ($name in $More.Keys) { $problem[$name] = $More[$name] }
+    throw ($problem | ConvertTo-Json -Depth 20 -Compress)
+}
+
+function Write-Step {
+    # Progress on the output stream, with UTC time. What calls this must not be assigned to a variable.
+    param([string] $Text)
+    Write-Output ('{0}Z {1}' -f [datetime]::UtcNow.ToString('HH:mm:ss'), $Text)
+}
+
+function Get-Setting {
+    # An Automation variable, or its twin in the environment.
+    param([string] $Variable, [string] $Twin)
+    $value = [System.Environment]::GetEnvironmentVariable($Twin)
+    if (-not $value) {
+        try { $value = Get-AutomationVariable -Name $Variable } catch { $value = '' }
+    }
+    if (-not $value) { Stop-Run 'setting-missing' "set the Automation variable $Variable (or $Twin)" }
+    return $value
+}
+
+function Split-List {
+    param([string] $Text)
+    return @($Text -split ',' | ForEach-Object { $_.Trim() } | Where-Object { $_ -ne '' })
+}
+
+function Get-SeatList {
+    return @(Split-List (Get-Setting 'AnycastSeats' 'ANYCAST_SEATS') | ForEach-Object { $_.TrimEnd('/') })
+}
+
+function Get-JobKey {
+    # A job that is interrupted starts again from its first line: the same key finds the operation it had started.
+    param([string] $Given)
+    if ($Given) { return $Given }
+    if ($PSPrivateMetadata.JobId) { return [string] $PSPrivateMetadata.JobId }
+    return "runbook-$([guid]::NewGuid())"
+}
+
+function ConvertFrom-Content {
+    param($Content)
+    $text = $Content
+    if ($Content -is [byte[]]) { $text = [System.Text.Encoding]::UTF8.GetString($Content) }
+    try { return ($text | ConvertFrom-Json -AsHashtable -Depth 20) } catch { return @{ detail = [string] $text } }
+}
+
+function Send-Request {
+    # Status and JSON of one request; throws when nothing answered.
+    param([string] $Method, [string] $Uri, [hashtable] $Headers, [string] $Json)
+    $send = @{ Method = $Method; Uri = $Uri; Headers = $Headers; TimeoutSec = $RequestSeconds; SkipHttpErrorCheck = $true }
+    if ($Json) {
+        $send.Body = [System.Text.Encoding]::UTF8.GetBytes($Json)
+        $send.ContentType = 'application/json'
+    }
+    $response = Invoke-WebRequest @send
+    return @{ Status = [int] $response.StatusCode; Answer = (ConvertFrom-Content $response.Content) }
+}
+
+function Get-Token {
+    # A token of the managed identity for the function app's audience; says early when the role is missing.
+    param([string] $Role)
+    $audience = Get-Setting 'AnycastAudience' 'ANYCAST_AUDIENCE'
+    if (-not $env:IDENTITY_ENDPOINT) {
+        Stop-Run 'no-identity' 'IDENTITY_ENDPOINT is not set: give the Automation account a managed identity'
+    }
+    $uri = "$($env:IDENTITY_ENDPOINT)?resource=$([uri]::EscapeDataString($audience))"
+    $headers = @{ 'X-IDENTITY-HEADER' = [string] $env:IDENTITY_HEADER; 'Metadata' = 'True' }
+    $result = Send-Request 'GET' $uri $headers ''
+    $token = $result.Answer.access_token
+    if ($result.Status -ne 200 -or -not $token) {
+        Stop-Run 'no-token' "the identity endpoint answered $($result.Status)"
+    }
+    $part = $token.Split('.')[1].Replace('-', '+').Replace('_', '/')
+    $part = $part.PadRight($part.Length + (4 - $part.Length % 4) % 4, '=')
+    $claims = ConvertFrom-Content ([System.Convert]::FromBase64String($part))
+    $roles = @($claims.roles)
+    if ($roles -notcontains $Role -and $roles -notcontains 'Failover.Operate') {
+        Stop-Run 'role-missing' "the managed identity lacks the app role $Role of $audience" @{ roles = $roles }
+    }
+    return $token
+}
+
+function Invoke-ControlPlane {
+    # Asks each seat in turn, the leader when a seat names it. Trying again is safe: the key makes it one request.
+    param(
+        [string] $Token, [string] $Method, [string] $Path,
+        [string] $Json = '', [string] $JobKey = '', [string] $First = ''
+    )
+    $headers = @{ Authorization = "Bearer $Token"; Accept = 'application/json' }
+    if ($JobKey) { $headers['Idempotency-Key'] = $JobKey }
+    $trouble = @()
+    for ($attempt = 0; $attempt -lt $RoundsMax; $attempt++) {
+        if ($attempt -gt 0) { Start-Sleep -Seconds $RoundSeconds }
+        $waiting = [System.Collections.Generic.List[string]]::new()
+        if ($First) { $waiting.Add($First) }
+        foreach ($seat in Get-SeatList) { if ($seat -ne $First) { $waiting.Add($seat) } }
+        $trouble = @()
+        $asked = @()
+        while ($waiting.Count -gt 0) {
+            $seat = $waiting[0]
+            $waiting.RemoveAt(0)
+            if ($asked -contains $seat) { continue }
+            $asked += $seat
+            try {
+                $result = Send-Request $Method "$seat/api$Path" $headers $Json
+            }
+            catch {
+                $trouble += "${seat}: $($_.Exception.Message)"
+                continue
+            }
+            if ($result.Status -eq 409 -and $result.Answer.code -eq 'not-leader') {
+                $trouble += "${seat}: does not lead"
+                $leader = ([string] $result.Answer.leader).TrimEnd('/')
+                if ($leader) { $waiting.Insert(0, $leader) }
+                continue
+            }
+            $isElsewhere = $result.Status -eq 404 -and $result.Answer.code -eq 'unknown-operation'
+            if (@(502, 503, 504) -contains $result.Status -or $isElsewhere) {
+                $trouble += "${seat}: HTTP $($result.Status) $($result.Answer.detail)"
+                continue
+            }
+            return @{ Status = $result.Status; Answer = $result.Answer; Seat = $seat }
+        }
+    }
+    Stop-Run 'no-seat' ($trouble -join '; ')
+}
+
+function Stop-Refused {
+    param([int] $Status, $Answer)
+    $why = @($Answer.errors | Where-Object { $_ } | ForEach-Object { "$($_.path): $($_.message)" })
+    $text = "HTTP $Status"
+    if ($Answer.title) { $text = $Answer.title }
+    if ($Answer.detail) { $text = $Answer.detail }
+    $code = [string] $Status
+    if ($Answer.code) { $code = [string] $Answer.code }
+    Stop-Run $code ((@($text) + $why) -join '; ') @{ next = $Answer.next }
+}
+
+function Invoke-Run {
+    # Sends the request and follows the operation with a line per change. Leaves how it ended in $script:Outcome.
+    param([string] $Role, [hashtable] $Request, [bool] $IsDryRun, [int] $Patience, [string] $JobKey)
+    $token = Get-Token $Role
+    $body = @{}
+    foreach ($name in $Request.Body.Keys) {
+        $value = $Request.Body[$name]
+        if ($value -is [array] -and $value.Count -eq 0) { continue }
+        if ($value -is [string] -and $value -eq '') { continue }
+        $body[$name] = $value
+    }
+    $json = $body | ConvertTo-Json -Depth 5 -Compress
+    $result = Invoke-ControlPlane $token $Request.Method $Request.Path $json $JobKey
+    if ($result.Status -eq 200 -and $IsDryRun) {
+        foreach ($line in $result.Answer.explanation) { Write-Step $line }
+        foreach ($one in $result.Answer.blocked) { Write-Step "blocked: $($one.vip): $($one.guard): $($one.detail)" }
+        if (-not ($result.Answer.allowed -or $result.Answer.alreadySo)) {
+            Stop-Run 'refused' 'the dry run says that it would be refused' @{ plan = $result.Answer }
+        }
+        $script:Outcome = @{ ok = $true; dryRun = $true; plan = $result.Answer }
+        return
+    }
+    if ($result.Status -ne 202) { Stop-Refused $result.Status $result.Answer }
+    Watch-Operation $token $result.Answer $result.Seat $Patience
+}
+
+function Watch-Operation {
+    # Follows the operation to its end; it goes on by itself when this gives up.
+    param([string] $Token, $Operation, [string] $Seat, [int] $Patience)
+    $number = $Operation.id
+    Write-Step "$number accepted by $Seat"
+    $clock = [System.Diagnostics.Stopwatch]::StartNew()
+    $shown = @{}
+    while ($true) {
+        foreach ($step in $Operation.steps) {
+            if ($shown[$step.name] -ne $step.proof) {
+                $shown[$step.name] = $step.proof
+                Write-Step "$($step.proof): $($step.name) $($step.detail)"
+            }
+        }
+        if ($EndedWell -contains $Operation.state) {
+            $script:Outcome = @{ ok = $true; state = $Operation.state; operation = $Operation }
+            return
+        }
+        if ($Operation.state -ne 'running') {
+            $why = @($Operation.problems | Where-Object { $_ } | ForEach-Object { "$($_.code): $($_.detail)" }) -join '; '
+            if (-not $why) { $why = $Operation.state }
+            Stop-Run $Operation.state $why @{ operation = $Operation }
+        }
+        if ($clock.Elapsed.TotalSeconds -gt $Patience) {
+            Stop-Run 'pending' "$number still runs after $Patience s; it goes on by itself" @{ id = $number }
+        }
+        Start-Sleep -Seconds 1
+        $result = Invoke-ControlPlane $Token 'GET' "/operations/$number" '' '' $Seat
+        if ($result.Status -ne 200) { Stop-Refused $result.Status $result.Answer }
+        $Operation = $result.Answer
+        $Seat = $result.Seat
+    }
+}
+
+function Complete-Run {
+    # Last output: one JSON object.
+    Write-Output ($script:Outcome | ConvertTo-Json -Depth 20 -Compress)
+}
+
+function Stop-Failed {
+    # Says a failure on the output and in the error log, and ends the job as Failed.
+    param($ErrorRecord)
+    $text = $ErrorRecord.Exception.Message
+    Write-Output $text
+    Write-Error -Message $text -ErrorAction Continue
+    throw $text
+}
+# ---- the same in every PowerShell runbook: end ----
+
+try {
+    $request = @{
+        Method = 'POST'
+        Path   = "/vips/$([uri]::EscapeDataString($Vip))/failback"
+        Body   = @{ reason = $Reason; force = @(Split-List $Force); dryRun = $DryRun }
+    }
+    if (-not $PSCmdlet.ShouldProcess($Vip, 'Start-AnycastFailback')) { return }
+    Invoke-Run 'Failover.Operate' $request $DryRun $TimeoutSeconds (Get-JobKey $Key)
+    Complete-Run
+}
+catch {
+    Stop-Failed $_
+}
