@@ -1,10 +1,10 @@
 // Puts overviews into the form of GET /status. Pure.
-import type { Status, StatusRegion, StatusVip } from '../shared/api.ts';
+import type { Status, StatusObserver, StatusRegion, StatusVip } from '../shared/api.ts';
 import type { Vip } from '../shared/topology-schema.ts';
 import { compareSequence } from '../shared/vocabulary.ts';
 import { findDrift } from './drift.ts';
 import { compileOrders } from './engine/orders.ts';
-import type { VipPolicy } from './engine/types.ts';
+import type { LearnedEvidence, VipPolicy } from './engine/types.ts';
 import type { Overview } from './overview.ts';
 import { PROOF_STEPS, type RegionProof } from './ports.ts';
 
@@ -14,6 +14,9 @@ export interface StatusFrame {
   readonly seat: string;
   readonly ledger: Status['ledger'];
   readonly outboxDepth: number | null;
+  readonly transport?: Status['transport'];
+  readonly timing?: Status['timing'];
+  readonly seats?: Status['seats'];
 }
 
 /** One status of all groups; sequence and leader are those of the first group. */
@@ -26,6 +29,7 @@ export function toStatus(frame: StatusFrame, overviews: readonly Overview[]): St
     generation: first?.ledger.generation ?? 0,
     decidedAtMs: first?.decidedAtMs ?? null,
     automation: automationOf(overviews),
+    operations: overviews.flatMap(toOperations),
     vips: overviews.flatMap((overview) => overview.config.vips.flatMap((vip) => toStatusVip(overview, vip))),
     holds: overviews
       .flatMap((overview) => overview.ledger.policy.holds.filter((hold) => hold.expiresAtMs > overview.nowMs))
@@ -42,6 +46,16 @@ export function toStatus(frame: StatusFrame, overviews: readonly Overview[]): St
       })),
   };
 }
+
+/** Wishes of people that wait to be carried out; one operation may have wished for several vips at once. */
+const toOperations = ({ ledger, nowMs }: Overview): NonNullable<Status['operations']> =>
+  ledger.policy.intents
+    .filter((intent) => intent.deadlineMs > nowMs)
+    .map(({ operation, id, type, vip, region, actor, reason, deadlineMs }) => ({
+      ...{ id: operation || id, kind: type, actor, reason, deadlineMs },
+      vip: vip ?? null,
+      region: region ?? null,
+    }));
 
 const driftAlerts = ({ ledger, sight, config, nowMs }: Overview) =>
   findDrift(ledger, sight, config, nowMs).map(({ vip, nva, detail }) => ({
@@ -76,6 +90,7 @@ export function toStatusVip(overview: Overview, vip: Vip): StatusVip[] {
       detail: why?.detail ?? '',
       decisionId: policy.decision,
       regions: vip.regions.map((region) => toStatusRegion(overview, vip, policy, region)),
+      observers: toObservers(overview, vip),
       blocked: decision.blocked
         .filter((blocked) => blocked.vip === vip.name)
         .map(({ wanted, guard, detail }) => ({ kind: wanted.kind, region: wanted.region, guard, detail })),
@@ -89,6 +104,17 @@ function servedBy(overview: Overview, vip: Vip): string | null {
     .filter(({ receivedAtMs }) => overview.nowMs - receivedAtMs <= 3 * overview.config.reportMs)
     .sort((a, b) => b.receivedAtMs - a.receivedAtMs);
   return views[0]?.report.vips.find((seen) => seen.vip === vip.name)?.answeredBy ?? null;
+}
+
+function toObservers({ sight, nowMs }: Overview, vip: Vip): StatusObserver[] {
+  return Object.entries(sight.evidence.observers).flatMap(([observer, { receivedAtMs, report }]) =>
+    report.vips
+      .filter((seen) => seen.vip === vip.name)
+      .map(({ answeredBy, requests, failures, connectMs, firstByteMs, outageMs }) => ({
+        ...{ observer, answeredBy, requests, failures, connectMs, firstByteMs, outageMs },
+        ageMs: nowMs - receivedAtMs,
+      })),
+  );
 }
 
 const hasFreshObserver = (overview: Overview): boolean =>
@@ -118,6 +144,7 @@ function toStatusRegion(overview: Overview, vip: Vip, policy: VipPolicy, region:
       verdict?.sources
         .map((source) => `${source.source} ${source.says}${source.detail ? ` (${source.detail})` : ''}`)
         .join(', ') ?? '',
+    sources: (verdict?.sources ?? []).map(({ source, says, ageMs, detail = '' }) => ({ source, says, ageMs, detail })),
     proofs: toProofs(proof),
     nvas: nvas.map((nva) => toStatusNva(overview, vip, nva.name)),
   };
@@ -128,10 +155,16 @@ function toProofs(proof: RegionProof | undefined): StatusRegion['proofs'] {
   return Object.fromEntries(PROOF_STEPS.map((name) => [name, proof?.steps[name] ?? unseen])) as StatusRegion['proofs'];
 }
 
+function pathHeld(learned: LearnedEvidence, peer: string, prefix: string): number[] | null {
+  const path = learned.peers[peer]?.[prefix];
+  return path === undefined ? null : [...path];
+}
+
 function toStatusNva(overview: Overview, vip: Vip, nva: string): StatusRegion['nvas'][number] {
   const { ledger } = overview;
   const heard = overview.sight.evidence.reports[nva];
   const seen = heard?.report.vips.find((candidate) => candidate.vip === vip.name);
+  const learned = overview.sight.proofs.learned[nva];
   const newest = { epoch: ledger.epoch, generation: ledger.orderGeneration };
   return {
     nva,
@@ -142,6 +175,9 @@ function toStatusNva(overview: Overview, vip: Vip, nva: string): StatusRegion['n
       peer: session.peer,
       state: session.state,
       asPath: session.routes.find((route) => route.prefix === vip.prefix)?.asPath ?? null,
+      ...(learned?.peers[session.peer] && {
+        learned: { asPath: pathHeld(learned, session.peer, vip.prefix), atMs: learned.atMs },
+      }),
     })),
     window: seen?.local.window ?? '',
     latencyMs: seen?.local.latencyMs ?? null,

@@ -21,14 +21,24 @@ const mutation = {
   seenGeneration: z.int().min(0).optional(),
 };
 
+/** Not before this time (epoch ms, at most AT_DAYS_MAX ahead): it waits in the ledger, is shown by GET /status, and can be cancelled. */
+const laterMs = z.int().min(0).optional();
+/** How far ahead a move may be arranged. */
+export const AT_DAYS_MAX = 30;
+
 export const failoverRequestSchema = z.strictObject({
   /** Target region; absent: the best other region, named in the answer. */
   to: z.string().optional(),
   /** Guards overridden, by name. */
   force: z.array(z.string()).max(8).default([]),
+  atMs: laterMs,
   ...mutation,
 });
-export const failbackRequestSchema = z.strictObject({ force: z.array(z.string()).max(8).default([]), ...mutation });
+export const failbackRequestSchema = z.strictObject({
+  force: z.array(z.string()).max(8).default([]),
+  atMs: laterMs,
+  ...mutation,
+});
 export const drainRequestSchema = z.strictObject({
   /** One vip only; absent: every vip of the region. */
   vip: z.string().optional(),
@@ -80,11 +90,36 @@ export const planSchema = z.strictObject({
   explanation: z.array(z.string()),
 });
 
+export const OPERATION_KINDS = [
+  'failover',
+  'failback',
+  'drain',
+  'undrain',
+  'drill',
+  'hold',
+  'trust-ledger',
+  'cancel',
+] as const;
+export const OPERATION_STATES = [
+  'running',
+  'scheduled',
+  'proved',
+  'not-proved',
+  'refused',
+  'expired',
+  'failed',
+  'already-so',
+  'cancelled',
+] as const;
+
 export const operationSchema = z.strictObject({
   id: z.string(),
-  kind: z.enum(['failover', 'failback', 'drain', 'undrain', 'drill', 'hold', 'trust-ledger']),
-  /** proved: every step proved or not checkable. not-proved: done, but a proof failed or stayed open to the deadline. */
-  state: z.enum(['running', 'proved', 'not-proved', 'refused', 'expired', 'failed', 'already-so']),
+  kind: z.enum(OPERATION_KINDS),
+  /**
+   * proved: every step proved or not checkable. not-proved: done, but a proof failed or stayed open to the deadline.
+   * scheduled: waits for its time. cancelled: dropped before it moved anything (a drill: and traffic is back).
+   */
+  state: z.enum(OPERATION_STATES),
   vip: z.string().nullable(),
   region: z.string().nullable(),
   actor: z.string(),
@@ -116,7 +151,14 @@ export const statusNvaSchema = z.strictObject({
   /** It has the newest order. */
   acknowledged: z.boolean(),
   sessions: z.array(
-    z.strictObject({ peer: z.string(), state: z.enum(SESSION_STATES), asPath: z.array(z.int()).nullable() }),
+    z.strictObject({
+      peer: z.string(),
+      state: z.enum(SESSION_STATES),
+      /** What this instance was last told. */
+      asPath: z.array(z.int()).nullable(),
+      /** What this instance was last seen to hold (null: not this prefix); absent when nobody could look. */
+      learned: z.strictObject({ asPath: z.array(z.int()).nullable(), atMs: ms }).optional(),
+    }),
   ),
   window: z.string(),
   latencyMs: ms.nullable(),
@@ -134,6 +176,17 @@ export const statusRegionSchema = z.strictObject({
   verdict: z.enum(VERDICTS),
   verdictSinceMs: ms,
   detail: z.string(),
+  /** What each source says, and how old that is. */
+  sources: z
+    .array(
+      z.strictObject({
+        source: z.string(),
+        says: z.enum([...VERDICTS, 'absent']),
+        ageMs: ms.nullable(),
+        detail: z.string(),
+      }),
+    )
+    .optional(),
   proofs: z.strictObject({
     agent: proofStepSchema,
     routeServer: proofStepSchema,
@@ -141,6 +194,19 @@ export const statusRegionSchema = z.strictObject({
     observer: proofStepSchema,
   }),
   nvas: z.array(statusNvaSchema),
+});
+
+/** What one observer on-premises was answered over its last period. */
+export const statusObserverSchema = z.strictObject({
+  observer: z.string(),
+  ageMs: ms,
+  answeredBy: z.string().nullable(),
+  requests: z.int(),
+  failures: z.int(),
+  connectMs: ms.nullable(),
+  firstByteMs: ms.nullable(),
+  /** Longest time without an answer in the period. */
+  outageMs: ms,
 });
 
 export const statusVipSchema = z.strictObject({
@@ -154,6 +220,7 @@ export const statusVipSchema = z.strictObject({
   detail: z.string(),
   decisionId: z.string(),
   regions: z.array(statusRegionSchema),
+  observers: z.array(statusObserverSchema).optional(),
   blocked: z.array(z.strictObject({ kind: z.string(), region: z.string(), guard: z.string(), detail: z.string() })),
 });
 
@@ -177,6 +244,24 @@ export const statusSchema = z.strictObject({
   generation: z.int(),
   decidedAtMs: ms.nullable(),
   automation: z.enum(['on', 'held', 'shadow', 'untrusted']),
+  /** ExpressRoute removes private AS numbers on the way to on-premises, a VPN gateway does not. */
+  transport: z.enum(['expressroute', 'vpn']).optional(),
+  timing: z.strictObject({ reportSeconds: z.number(), tickSeconds: z.number() }).optional(),
+  seats: z.array(z.strictObject({ seat: z.string(), region: z.string(), url: z.string() })).optional(),
+  /** Operations whose wish the engine has not carried out yet. */
+  operations: z
+    .array(
+      z.strictObject({
+        id: z.string(),
+        kind: z.string(),
+        vip: z.string().nullable(),
+        region: z.string().nullable(),
+        actor: z.string(),
+        reason: z.string(),
+        deadlineMs: ms,
+      }),
+    )
+    .optional(),
   ledger: z.enum(['ok', 'unreachable', 'absent']),
   outboxDepth: z.int().nullable(),
   vips: z.array(statusVipSchema),
@@ -210,6 +295,8 @@ export type Plan = z.infer<typeof planSchema>;
 export type Operation = z.infer<typeof operationSchema>;
 export type Status = z.infer<typeof statusSchema>;
 export type StatusVip = z.infer<typeof statusVipSchema>;
+export type StatusNva = z.infer<typeof statusNvaSchema>;
+export type StatusObserver = z.infer<typeof statusObserverSchema>;
 export type StatusRegion = z.infer<typeof statusRegionSchema>;
 export type AuditPage = z.infer<typeof auditPageSchema>;
 export type Health = z.infer<typeof healthSchema>;

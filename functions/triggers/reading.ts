@@ -51,6 +51,12 @@ export async function showStatus({ plane }: Call): Promise<HttpResponseInit> {
       seat: deployment.seat.name,
       ledger: reading.state,
       outboxDepth: depth,
+      transport: deployment.topology.transport.kind,
+      timing: {
+        reportSeconds: deployment.topology.timing.reportSeconds,
+        tickSeconds: deployment.topology.timing.tickSeconds,
+      },
+      seats: deployment.topology.seats.map(({ name, region, url }) => ({ seat: name, region, url })),
     },
     reading.overviews,
   );
