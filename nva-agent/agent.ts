@@ -2,14 +2,7 @@
 // It must never know sockets, files, timers or clocks: those are runtime.ts.
 import type { Order, OrderVip } from '../shared/order.ts';
 import type { LocalVerdict, Sequence } from '../shared/vocabulary.ts';
-import {
-  type HealthEvent,
-  type HealthRule,
-  newHealth,
-  nextHealthMs,
-  stepHealth,
-  type VipHealth,
-} from './health/vip-health.ts';
+import { type HealthEvent, type HealthRule, nextHealthMs, stepHealth, type VipHealth } from './health/vip-health.ts';
 import type { ProbeOutcome } from './health/window.ts';
 import {
   type Announcement,
@@ -19,7 +12,8 @@ import {
   type VipDefaults,
   wantedRoute,
 } from './route/announcement.ts';
-import { type Pacing, paceChange, paceResend, UNPACED } from './route/pacing.ts';
+import { type Pacing, paceChange, paceResend } from './route/pacing.ts';
+import { keptVip, newVip, type Obstacle } from './vip-start.ts';
 
 /** One vip as this NVA has to look after it. */
 export interface VipPlan {
@@ -28,6 +22,8 @@ export interface VipPlan {
   readonly prefix: string;
   readonly health: HealthRule;
   readonly defaults: VipDefaults;
+  /** This agent carries the vip's traffic itself: nothing is announced before its data plane stands. */
+  readonly hasDataPlane?: boolean;
 }
 
 /** What the agent was told to be, by agent.yaml and the topology. */
@@ -50,6 +46,7 @@ export interface Override {
 
 export interface VipState {
   readonly health: VipHealth;
+  readonly obstacle: Obstacle | undefined;
   readonly announced: Announcement | null;
   /** When the present announcement (or its absence) began. */
   readonly announcedSinceMs: number;
@@ -70,6 +67,7 @@ export interface AgentState {
 export type AgentEvent =
   | { readonly type: 'probed'; readonly vip: string; readonly outcome: ProbeOutcome }
   | { readonly type: 'sentinel-up' | 'sentinel-lost'; readonly vip: string }
+  | { readonly type: 'data-plane'; readonly vip: string; readonly obstacle: Obstacle | undefined }
   | { readonly type: 'order'; readonly order: Order }
   | { readonly type: 'override'; readonly override: Override }
   | { readonly type: 'override-ended'; readonly vip: string }
@@ -109,9 +107,6 @@ export interface AgentStep {
   readonly effects: readonly AgentEffect[];
 }
 
-/** Probes of many vips start spread over at most this long. */
-export const SPLAY_MS_MAX = 1000;
-
 export function newAgent(
   plan: AgentPlan,
   orders: readonly Order[],
@@ -121,21 +116,11 @@ export function newAgent(
   return {
     phase: 'running',
     phaseEndsMs: 0,
-    vips: new Map(plan.vips.map((vip, i) => [vip.vip, newVip(splayMs(plan, vip, i), nowMs)])),
+    vips: new Map(plan.vips.map((vip, i) => [vip.vip, newVip(plan, vip, i, nowMs)])),
     orders: new Map(orders.map((order) => [order.group, order])),
     overrides: new Map(overrides.map((override) => [override.vip, override])),
   };
 }
-
-const splayMs = (plan: AgentPlan, vip: VipPlan, index: number): number =>
-  Math.floor((Math.min(SPLAY_MS_MAX, vip.health.intervalMs) * index) / plan.vips.length);
-
-const newVip = (splay: number, nowMs: number): VipState => ({
-  health: newHealth(nowMs, splay),
-  announced: null,
-  announcedSinceMs: nowMs,
-  pacing: UNPACED,
-});
 
 /** The door: every event of the agent's life enters here. */
 export function step(state: AgentState, plan: AgentPlan, event: AgentEvent, nowMs: number): AgentStep {
@@ -145,6 +130,8 @@ export function step(state: AgentState, plan: AgentPlan, event: AgentEvent, nowM
     case 'sentinel-up':
     case 'sentinel-lost':
       return stepVip(state, plan, event.vip, { type: event.type }, nowMs);
+    case 'data-plane':
+      return stepDataPlane(state, plan, event.vip, event.obstacle, nowMs);
     case 'order':
       return stepOrder(state, plan, event.order, nowMs);
     case 'override':
@@ -190,6 +177,22 @@ function stepVip(state: AgentState, plan: AgentPlan, name: string, event: Health
   return { state: routed.state, effects };
 }
 
+/** The data plane of one vip stands, or does not: its route comes and goes with it, and every seat hears why. */
+function stepDataPlane(
+  state: AgentState,
+  plan: AgentPlan,
+  name: string,
+  obstacle: Obstacle | undefined,
+  nowMs: number,
+): AgentStep {
+  const vipPlan = plan.vips.find((vip) => vip.vip === name);
+  const before = state.vips.get(name);
+  const isSame = before?.obstacle?.reason === obstacle?.reason && before?.obstacle?.detail === obstacle?.detail;
+  if (vipPlan === undefined || before === undefined || isSame) return { state, effects: [] };
+  const routed = applyRoutes(withVip(state, name, { ...before, obstacle }), plan, [vipPlan], nowMs);
+  return { state: routed.state, effects: [...routed.effects, { type: 'report' }] };
+}
+
 function withVip(state: AgentState, name: string, vip: VipState): AgentState {
   const vips = new Map(state.vips);
   vips.set(name, vip);
@@ -225,7 +228,7 @@ function endOverrides(state: AgentState, plan: AgentPlan, names: readonly string
 /** A new configuration: what stays keeps its health and its route, what is new starts unborn, what is gone is withdrawn. */
 function stepReload(state: AgentState, plan: AgentPlan, nowMs: number): AgentStep {
   const vips = new Map(
-    plan.vips.map((vip, i) => [vip.vip, state.vips.get(vip.vip) ?? newVip(splayMs(plan, vip, i), nowMs)]),
+    plan.vips.map((vip, i) => [vip.vip, keptVip(state.vips.get(vip.vip), vip) ?? newVip(plan, vip, i, nowMs)]),
   );
   const routed = applyRoutes({ ...state, vips }, plan, plan.vips, nowMs);
   const gone = [...state.vips.values()].length !== vips.size || [...state.vips.keys()].some((name) => !vips.has(name));
@@ -321,12 +324,15 @@ function applyRoutes(state: AgentState, plan: AgentPlan, plans: readonly VipPlan
 
 function wantedOf(state: AgentState, vipPlan: VipPlan, held: VipState): Announcement | null {
   const { phase } = state;
+  // A person's word at this machine goes first, here as everywhere.
+  const override = state.overrides.get(vipPlan.vip)?.action;
+  if (held.obstacle !== undefined && override !== 'announce') return null;
   return wantedRoute({
     defaults: vipPlan.defaults,
     row: rowOf(state, vipPlan),
     standing: held.health.standing,
     wasUp: held.health.wasUp,
-    override: state.overrides.get(vipPlan.vip)?.action,
+    override,
     phase: phase === 'gone' ? 'withdrawn' : phase,
     isAnnounced: held.announced !== null,
   });

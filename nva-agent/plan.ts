@@ -50,6 +50,7 @@ function vipPlanOf(topology: Topology, place: Place, vip: Vip): VipPlan {
       flap: topology.guards.flapPenalty,
     },
     defaults: defaultsOf(topology, place, vip),
+    ...(vip.dataPlane.mode === 'none' ? {} : { hasDataPlane: true }),
   };
 }
 

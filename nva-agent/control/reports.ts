@@ -1,5 +1,6 @@
 // Builds the reports of an agent, one per group, from its state. Values in, values out.
 import type { Report, ReportSession, ReportVip } from '../../shared/report.ts';
+import type { LocalVerdict } from '../../shared/vocabulary.ts';
 import { type AgentPlan, type AgentState, sequenceOf, type VipPlan, type VipState } from '../agent.ts';
 import { reportedPenalty } from '../health/vip-health.ts';
 
@@ -49,7 +50,7 @@ export function reportVip(plan: VipPlan, held: VipState, nowMs: number): ReportV
   return {
     vip: plan.vip,
     local: {
-      verdict: health.verdict,
+      verdict: verdictOf(held),
       sinceMs: Math.round(health.sinceMs),
       window: health.window.marks.slice(-plan.health.window.of),
       latencyMs: health.latencyMs,
@@ -68,8 +69,15 @@ export function reportVip(plan: VipPlan, held: VipState, nowMs: number): ReportV
   };
 }
 
-/** Why the last probe failed, or why an application that answers is not taken back yet. */
-function detailOf(plan: VipPlan, { health }: VipState, nowMs: number): string | undefined {
+/** Without a data plane an application that answers serves nobody; while it is being set up nothing is known yet. */
+function verdictOf({ health, obstacle }: VipState): LocalVerdict {
+  if (obstacle === undefined) return health.verdict;
+  return obstacle.reason === 'data-plane-pending' ? 'unknown' : 'unhealthy';
+}
+
+/** Why the vip is not announced, why the last probe failed, or why an application that answers is not taken back yet. */
+function detailOf(plan: VipPlan, { health, obstacle }: VipState, nowMs: number): string | undefined {
+  if (obstacle !== undefined) return `${obstacle.reason}: ${obstacle.detail}`;
   if (health.detail !== undefined) return health.detail;
   if (health.standing !== 'down' || !health.penalty.isSuppressed) return undefined;
   const { reuse } = plan.health.flap;

@@ -8,10 +8,11 @@ import {
   newAgent,
   nextTickMs,
   rowOf,
-  SPLAY_MS_MAX,
   sequenceOf,
   step,
 } from '../../nva-agent/agent.ts';
+import { reportVip } from '../../nva-agent/control/reports.ts';
+import { SPLAY_MS_MAX } from '../../nva-agent/vip-start.ts';
 import { RULE } from './health/probe-world.ts';
 import { makeOrder } from './order-draft.ts';
 
@@ -315,6 +316,56 @@ describe('start and reload', () => {
     if (plan === undefined) throw new Error('the plan has vips');
     expect(rowOf(fresh(), plan)).toBeUndefined();
     expect(rowOf(newAgent(PLAN, [makeOrder({ vips: [] })], [], 0), plan)).toBe('not-ordered');
+  });
+});
+
+describe('a vip whose traffic this agent carries', () => {
+  const carried: AgentPlan = { ...PLAN, vips: PLAN.vips.map((vip) => ({ ...vip, hasDataPlane: true })) };
+  const stands: AgentEvent = { type: 'data-plane', vip: 'orders', obstacle: undefined };
+  const obstacle = { reason: 'data-plane-not-applied', detail: 'proxy: refused' } as const;
+  const fails: AgentEvent = { type: 'data-plane', vip: 'orders', obstacle };
+  const playCarried = (state: AgentState, ...events: readonly AgentEvent[]): Played =>
+    events.reduce<Played>(
+      (played, event) => {
+        const next = step(played.state, carried, event, 10);
+        return { state: next.state, effects: [...played.effects, ...next.effects] };
+      },
+      { state, effects: [] },
+    );
+  const begun = () => newAgent(carried, [makeOrder()], [], 0);
+  const verdictOf = (state: AgentState) => {
+    const held = state.vips.get('orders');
+    const plan = carried.vips[0];
+    if (held === undefined || plan === undefined) throw new Error('the plan has it');
+    return reportVip(plan, held, 10).local;
+  };
+
+  test('is announced once its data plane stands, not before, however healthy its application is', () => {
+    const healthyHere = playCarried(begun(), { type: 'start' }, pass, pass, pass).state;
+    expect(announced(healthyHere)).toBeNull();
+    expect(verdictOf(healthyHere)).toMatchObject({ verdict: 'unknown', detail: expect.stringMatching(/pending/) });
+    const played = playCarried(healthyHere, stands);
+    expect(announced(played.state)).toMatchObject({ prepend: 12 });
+    expect(types(played)).toEqual(['advertise', 'route', 'report', 'report']);
+    expect(verdictOf(played.state).verdict).toBe('healthy');
+  });
+
+  test('is withdrawn when its data plane does not stand, and every seat hears the reason', () => {
+    const played = playCarried(playCarried(begun(), pass, pass, pass, stands).state, fails);
+    expect(announced(played.state)).toBeNull();
+    expect(types(played)).toContain('report');
+    expect(verdictOf(played.state)).toMatchObject({
+      verdict: 'unhealthy',
+      detail: 'data-plane-not-applied: proxy: refused',
+    });
+    expect(types(playCarried(played.state, fails))).toEqual([]);
+  });
+
+  test('is announced all the same when root overrides it, and waits for nothing once it is somebody else’s', () => {
+    const override = { vip: 'orders', action: 'announce', reason: 'r', setAtMs: 0, expiresAtMs: 1e9 } as const;
+    expect(announced(playCarried(begun(), fails, { type: 'override', override }).state)).not.toBeNull();
+    const handed = playCarried(begun(), pass, pass, pass, fails, { type: 'reload', plan: PLAN }).state;
+    expect(announced(handed)).toMatchObject({ prepend: 12 });
   });
 });
 
