@@ -1,5 +1,6 @@
 // What the keys of anycast.yaml must mean together. Each check returns what it found; none stops at the first.
 import { EXPRESSROUTE_ASN, isPrivateAsn, ROUTE_SERVER_ASN, refuseNvaAsn, refusePrependAsn } from './asn.ts';
+import { findAzureRefusals } from './azure-checks.ts';
 import { findDataPlaneRefusals, findDataPlaneWarnings } from './data-plane-checks.ts';
 import { overlaps, parsePrefix } from './ip.ts';
 import { PREPEND_MAX } from './ladder.ts';
@@ -288,6 +289,7 @@ const CHECKS: readonly Check[] = [
   checkApps,
   checkWitness,
   checkActiveActive,
+  findAzureRefusals,
 ];
 
 /** Everything that makes a well-formed topology wrong, in the order of the checks. */

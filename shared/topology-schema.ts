@@ -1,5 +1,6 @@
 // The form of anycast.yaml: types, ranges and defaults of every key. What keys mean together is topology-checks.ts.
 import { z } from 'zod';
+import { azureSchema } from './azure-schema.ts';
 import { parseEndpoint, parseIpv4, parsePrefix } from './ip.ts';
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes, 63 at most');
@@ -265,6 +266,8 @@ export const topologySchema = z.strictObject({
     sharesRegion: z.boolean().default(false),
   }),
   observers: z.array(z.strictObject({ name, credential: z.enum(['client-certificate', 'token']) })).default([]),
+  /** What only the deployment to Azure reads: networks, machines, alerts. */
+  azure: azureSchema.optional(),
 });
 
 export type Topology = z.infer<typeof topologySchema>;
