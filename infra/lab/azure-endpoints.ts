@@ -13,6 +13,8 @@ import type { World, WorldRegion } from './world.ts';
 
 /** The person that the lab's operator token names. */
 export const OPERATOR = 'operator@lab.example';
+/** The Automation account whose runbooks may operate. */
+export const AUTOMATION = 'automation';
 /** Tokens are handed out again until this long before they expire. */
 const TOKEN_SECONDS = 3600;
 const TOKEN_EARLY_MS = 5 * 60_000;
@@ -25,6 +27,8 @@ export interface AzureEndpoints {
   /** Writes certificate and key of an agent into the folder. */
   issueCertificate(nva: string, folder: string): Promise<{ readonly cert: string; readonly key: string }>;
   operatorToken(): Promise<string>;
+  /** Environment of a runbook: who it is, and where it finds these seats. */
+  environmentOfRunbook(seats: readonly string[]): Record<string, string>;
   observerToken(observer: string): Promise<string>;
   setIngestion(isUp: boolean): void;
   ingestion(): World['ingestion'];
@@ -77,6 +81,10 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
       return files;
     },
     operatorToken: () => tokenOf(OPERATOR),
+    environmentOfRunbook: (seats) => {
+      const { IDENTITY_ENDPOINT = '', IDENTITY_HEADER = '' } = azure.environmentOf(AUTOMATION);
+      return { ANYCAST_SEATS: seats.join(','), ANYCAST_AUDIENCE: audience, IDENTITY_ENDPOINT, IDENTITY_HEADER };
+    },
     observerToken: (observer) => tokenOf(observer),
     setIngestion: (isUp) => azure.logs.setDown(!isUp),
     ingestion: () => ({
@@ -93,6 +101,7 @@ function principalsOf(topology: Topology): LabPrincipal[] {
   const nvas = topology.regions.flatMap((region) => region.nvas);
   return [
     { name: OPERATOR, isPerson: true, roles: ['Failover.Read', 'Failover.Operate'] },
+    { name: AUTOMATION, roles: ['Failover.Operate'] },
     ...topology.seats.map(({ name }): LabPrincipal => ({ name, roles: [] })),
     ...topology.observers.map(({ name }): LabPrincipal => ({ name, roles: ['Agent.Report'] })),
     ...nvas.map(

@@ -13,6 +13,8 @@ export interface ControlledLab {
   readonly faults: FaultDesk;
   /** An access token for a person who may operate. */
   token(): Promise<string>;
+  /** Environment that a runbook of Azure Automation would find. */
+  runbook(): Readonly<Record<string, string>>;
 }
 
 export interface ControlApi {
@@ -77,6 +79,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/': { GET: async () => json(200, INDEX) },
   '/world': { GET: async (lab) => json(200, lab.world()) },
   '/token': { GET: async (lab) => json(200, { access_token: await lab.token(), token_type: 'Bearer' }) },
+  '/runbook': { GET: async (lab) => json(200, lab.runbook()) },
   '/faults': {
     GET: async (lab) => json(200, { faults: lab.faults.active() }),
     POST: makeFault,
@@ -90,6 +93,7 @@ const INDEX = {
   'GET /faults': 'active faults',
   'DELETE /faults': 'end all faults, repair what they broke',
   'GET /token': 'an access token for an operator of the lab',
+  'GET /runbook': 'environment variables for the runbooks of infra/automation',
 };
 
 async function respond(lab: ControlledLab | undefined, request: IncomingMessage): Promise<Answer> {

@@ -131,6 +131,7 @@ class LoopbackLab implements Lab {
       world: () => this.world(),
       faults: this.faults,
       token: () => this.operatorToken(),
+      runbook: () => present(this.#azure).environmentOfRunbook(this.seats),
     });
   }
 

@@ -27,6 +27,7 @@ function serve(): void {
     topology,
     world: () => ({ deployment: 'lab' }) as World,
     token: async () => 'the-token',
+    runbook: () => ({ ANYCAST_SEATS: 'http://127.0.0.1:1' }),
     faults: {
       active: () => begun as ActiveFault[],
       begin: async (fault) => {
