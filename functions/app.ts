@@ -1,4 +1,5 @@
 // Composition root of the control plane: the only file that reads the environment and chooses adapters.
+import { join } from 'node:path';
 import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
 import { formatFindings } from '../shared/result.ts';
 import { createAgentChannel } from './adapters/agent-https.ts';
@@ -13,6 +14,7 @@ import { systemClock } from './adapters/system-clock.ts';
 import { createTableOutbox } from './adapters/table-outbox.ts';
 import { createTableProofs } from './adapters/table-proofs.ts';
 import { createTableReports } from './adapters/table-reports.ts';
+import { readAssets } from './dashboard/assets.ts';
 import { createDeployment, type Plane } from './deployment.ts';
 import { registerControlPlane } from './register.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -32,6 +34,7 @@ export function createPlane(settings: Settings, credential: TokenCredential): Pl
       : { type: 'connection-string', text: settings.storage };
   const agents = createAgentChannel(settings.agentCa);
   const { routes, logs, query } = settings;
+  const { folder, signIn, lab } = settings.dashboard;
   return {
     deployment: createDeployment(settings.topology, settings.seat),
     clock: systemClock,
@@ -43,6 +46,11 @@ export function createPlane(settings: Settings, credential: TokenCredential): Pl
     probe: agents,
     tokens: createEntraTokens({ ...settings.entra, audience: settings.seat.audience }),
     signer: createOrderSigner(settings.orderKey),
+    dashboard: {
+      assets: readAssets(folder ?? join(import.meta.dirname, 'dashboard')),
+      ...(signIn && { signIn }),
+      ...(lab && { lab }),
+    },
     ...(routes && { routes: createArmRoutes(credential, routes.endpoint ? { endpoint: routes.endpoint } : {}) }),
     ...(logs && { sink: createLogsSink(credential, logs) }),
     ...(query && {

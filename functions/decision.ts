@@ -19,9 +19,10 @@ import {
 import type { Drift } from './drift.ts';
 import { decide } from './engine/decide.ts';
 import { compileOrders } from './engine/orders.ts';
-import type { Decision, EngineConfig, Hold, Policy, Snapshot } from './engine/types.ts';
+import type { Decision, EngineConfig, Policy, Snapshot } from './engine/types.ts';
 import { type Ledger, type OpenProof, STANDING_MAX } from './ledger.ts';
 import type { StoredEvidence } from './ports.ts';
+import { applyWish, concludeIntents, intentOutcome, type Wished } from './wishes.ts';
 
 export interface Look {
   readonly ledger: Ledger;
@@ -44,84 +45,21 @@ export interface Looked {
 
 /** Decides on the ledger as it is and says what to commit. The generation of a commit is one above the ledger's. */
 export function look(at: Look): Looked {
-  const wished = applyWish(at);
+  const wished = applyWish(at.ledger, at.wish, at.nowMs);
   const decision = decide(at.snapshot, wished.policy, at.config, at.nowMs);
-  const next = nextLedger(at, decision);
+  const next = nextLedger(at, decision, wished);
   const drafts = [...wished.drafts, ...decisionDrafts(at, decision, next)];
   const isWorthIt = decision.changed || wished.drafts.length > 0 || drafts.length > 0;
-  const outcome = wished.outcome ?? wishOutcome(at.wish, decision);
+  const outcome = wished.outcome ?? (at.wish?.type === 'intent' ? intentOutcome(at.wish.intent.id, decision) : null);
   return { decision, wish: outcome, change: isWorthIt ? { ledger: next, drafts } : undefined };
-}
-
-// ---------------------------------------------------------------- wishes
-
-interface Wished {
-  readonly policy: Policy;
-  readonly drafts: readonly AuditDraft[];
-  readonly outcome: WishOutcome | null;
-}
-
-const CARRIED_OUT: WishOutcome = { outcome: 'carried-out', reasons: [] };
-
-/** Holds are put down at once; intents go through the engine like everything else. */
-function applyWish(at: Look): Wished {
-  const { policy } = at.ledger;
-  const { wish, nowMs } = at;
-  if (wish === undefined) return { policy, drafts: [], outcome: null };
-  if (wish.type === 'intent') {
-    const { intent } = wish;
-    if (policy.intents.some((known) => known.id === intent.id)) return { policy, drafts: [], outcome: null };
-    return {
-      policy: { ...policy, intents: [...policy.intents, intent] },
-      drafts: [intentDraft(nowMs, intent, 'asked')],
-      outcome: null,
-    };
-  }
-  if (wish.type === 'hold') {
-    if (policy.holds.some((known) => known.id === wish.id)) return { policy, drafts: [], outcome: CARRIED_OUT };
-    const { id, vip, full, actor, actorType, reason } = wish;
-    const hold: Hold = {
-      id,
-      ...(vip !== null && { vip }),
-      full,
-      actor,
-      actorType,
-      reason,
-      createdAtMs: nowMs,
-      expiresAtMs: nowMs + wish.seconds * 1000,
-    };
-    return {
-      policy: { ...policy, holds: [...policy.holds, hold] },
-      drafts: [holdDraft(nowMs, hold, 'held', hold)],
-      outcome: CARRIED_OUT,
-    };
-  }
-  const hold = policy.holds.find((known) => known.id === wish.id);
-  if (hold === undefined) return { policy, drafts: [], outcome: { outcome: 'already-so', reasons: [] } };
-  const holds = policy.holds.filter((known) => known.id !== wish.id);
-  return { policy: { ...policy, holds }, drafts: [holdDraft(nowMs, hold, 'released', wish)], outcome: CARRIED_OUT };
-}
-
-/** An intent about several vips is as far as its slowest: waiting before refused before done. */
-function wishOutcome(wish: Wish | undefined, decision: Decision): WishOutcome | null {
-  if (wish?.type !== 'intent') return null;
-  const own = decision.intents.filter((outcome) => outcome.intent === wish.intent.id);
-  const all = (name: WishOutcome['outcome']) => own.length > 0 && own.every((outcome) => outcome.outcome === name);
-  const reasons = own.flatMap((outcome) => outcome.reasons).slice(0, 20);
-  for (const name of ['waiting', 'expired'] as const) {
-    if (own.some((outcome) => outcome.outcome === name)) return { outcome: name, reasons };
-  }
-  if (all('already-so')) return { outcome: 'already-so', reasons };
-  if (own.some((outcome) => outcome.outcome === 'carried-out')) return { outcome: 'carried-out', reasons };
-  if (own.some((outcome) => outcome.outcome === 'refused')) return { outcome: 'refused', reasons };
-  return null;
 }
 
 // ---------------------------------------------------------------- the next ledger
 
-function nextLedger(at: Look, decision: Decision): Ledger {
+function nextLedger(at: Look, decision: Decision, wished: Wished): Ledger {
   const { ledger, snapshot, nowMs } = at;
   const generation = snapshot.nextGeneration;
+  const mark = { decisionId: snapshot.decisionId, generation };
   const hasNewOrders = ordersChanged(at, decision, generation);
   const isForced = !decision.policy.trusted && decision.actions.length > 0;
   return {
@@ -135,6 +73,7 @@ function nextLedger(at: Look, decision: Decision): Ledger {
     alerts: [...decision.alerts.map(alertKey), ...(at.drift ?? []).map(driftKey)].slice(0, STANDING_MAX),
     acknowledged: { ...ledger.acknowledged, ...Object.fromEntries(freshAcks(at.ledger, snapshot)) },
     proofs: openProofs(at, decision, generation),
+    concluded: concludeIntents(wished.concluded, wished.policy.intents, decision, mark, nowMs),
   };
 }
 

@@ -29,7 +29,13 @@ export interface Change {
 export type LeadOutcome =
   /** `ledger` is what now stands; `isCommitted` tells whether this call changed it. */
   | { readonly type: 'leads'; readonly ledger: Ledger; readonly sight: Sight; readonly isCommitted: boolean }
-  | { readonly type: 'follows'; readonly leader: string | null; readonly sight: Sight };
+  | {
+      readonly type: 'follows';
+      readonly leader: string | null;
+      readonly sight: Sight;
+      /** As the leader left it, when it could be read. */
+      readonly ledger: Ledger | undefined;
+    };
 
 /**
  * Lets `change` work on the ledger and commits what it returns (undefined: nothing to change). The records of the
@@ -48,7 +54,10 @@ export async function changeLedger(
       plane.ledger.read(group),
       readSight(plane, group),
     ]);
-    if (lease === 'taken') return { type: 'follows', leader: leaderOf(stored, group), sight };
+    if (lease === 'taken') {
+      const theirs = ledgerOf(stored, group);
+      return { type: 'follows', leader: theirs?.seat ?? null, sight, ledger: theirs };
+    }
     if (stored.type === 'absent') {
       await plane.ledger.create(group, ledgerText(bornLedger(plane, group, sight)));
       continue;
@@ -62,7 +71,7 @@ export async function changeLedger(
     const next = seal(plane, group, held, wanted ?? { ledger: held.ledger, drafts: [] });
     const outcome = await plane.ledger.commit(group, ledgerText(next), { etag: stored.etag, leaseId });
     if (outcome === 'committed') return { type: 'leads', ledger: next, sight, isCommitted: true };
-    if (outcome === 'lease-lost') return { type: 'follows', leader: null, sight };
+    if (outcome === 'lease-lost') return { type: 'follows', leader: null, sight, ledger: undefined };
   }
   throw new OperatingError('ledger-conflict', `${group}: changed by others ${COMMIT_ATTEMPTS_MAX} times`, {
     retryable: true,
@@ -75,10 +84,10 @@ export function leaseIdOf(seat: string, group: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
-function leaderOf(stored: StoredLedger, group: string): string | null {
-  if (stored.type === 'absent') return null;
+function ledgerOf(stored: StoredLedger, group: string): Ledger | undefined {
+  if (stored.type === 'absent') return undefined;
   const parsed = parseLedger(stored.text, group);
-  return parsed.ok ? parsed.value.seat : null;
+  return parsed.ok ? parsed.value : undefined;
 }
 
 /** Where no ledger is: what the agents still carry out if they tell of any order, otherwise everything at rest. */

@@ -51,7 +51,17 @@ const openProofSchema = z.strictObject({
   from: z.string(),
 });
 
-const ledgerSchema = z.strictObject({
+/** What became of a wish: asked again after a crash, it gets the same answer instead of a second move. */
+const concludedSchema = z.looseObject({
+  operation: z.string(),
+  outcome: z.string(),
+  reasons: z.array(z.looseObject({ code: z.string(), detail: z.string() })),
+  decisionId: z.string(),
+  generation: count,
+  keptUntilMs: ms,
+});
+
+const shape = {
   v: z.literal(1),
   group: z.string(),
   epoch: count,
@@ -77,9 +87,15 @@ const ledgerSchema = z.strictObject({
   acknowledged: z.record(z.string(), sequence),
   /** Proofs still open, by vip. */
   proofs: z.record(z.string(), openProofSchema),
-});
+  /** Wishes that are over, by intent; `cancel:OPERATION` for an operation that was cancelled. */
+  concluded: z.record(z.string(), concludedSchema).default({}),
+};
+/** Loose: a key of a newer version survives an older one, so that a deployment can be taken back. */
+const ledgerSchema = z.looseObject(shape);
+const knownSchema = z.strictObject(shape);
 
-type Written = z.infer<typeof ledgerSchema>;
+type Written = z.infer<typeof knownSchema>;
+export type Concluded = z.infer<typeof concludedSchema>;
 export type Ledger = Readonly<Omit<Written, 'policy'>> & { readonly policy: Policy };
 export type OpenProof = z.infer<typeof openProofSchema>;
 
@@ -136,5 +152,6 @@ export function newLedger(
     alerts: [],
     acknowledged: {},
     proofs: {},
+    concluded: {},
   };
 }

@@ -44,3 +44,9 @@ export const OPERATION_ROUNDS_MAX = 20;
 export const OPERATION_WAIT_MS = 5_000;
 /** A follower's or leader's view older than this is stale. */
 export const VIEW_FRESH_MS = 15_000;
+/** What became of a wish is remembered this long after its deadline, and of this many wishes. */
+export const CONCLUDED_KEPT_MS = 4 * 3600_000;
+export const CONCLUDED_MAX = 200;
+/** Looks a staying drill takes at whether it is still wanted. */
+export const DRILL_CHECKS_MAX = 20;
+export const DRILL_CHECK_MS = 10_000;

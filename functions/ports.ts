@@ -7,6 +7,7 @@ import type { Order } from '../shared/order.ts';
 import type { ObserverReport, Report } from '../shared/report.ts';
 import type { Nva, Region } from '../shared/topology-schema.ts';
 import type { Proof, Sequence } from '../shared/vocabulary.ts';
+import type { Dashboard } from './dashboard/assets.ts';
 import type { LearnedEvidence, SeatView, SignalEvidence } from './engine/types.ts';
 
 export interface Clock {
@@ -207,4 +208,6 @@ export interface Ports {
   readonly sink?: AuditSink;
   /** Absent: signals are unknown. */
   readonly signals?: SignalSource;
+  /** Absent: no page is served. */
+  readonly dashboard?: Dashboard;
 }

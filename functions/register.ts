@@ -4,7 +4,7 @@ import * as df from 'durable-functions';
 import { auditAhead } from './activities/audit-ahead.ts';
 import { decideAndCommit } from './activities/decide-and-commit.ts';
 import { deliverOrder } from './activities/deliver-order.ts';
-import { drillCheck, drillRecord } from './activities/drill.ts';
+import { drillCheck, drillRecord, readCancelled } from './activities/drill.ts';
 import { gather } from './activities/gather.ts';
 import { ACTIVITIES, type GroupInput, type StartVerifyInput } from './activities/names.ts';
 import { purgeHistory } from './activities/purge-history.ts';
@@ -63,6 +63,7 @@ function registerActivities(plane: Plane): void {
   register(ACTIVITIES.readLearned, readLearned(plane));
   register(ACTIVITIES.drillCheck, drillCheck(plane));
   register(ACTIVITIES.drillRecord, drillRecord(plane));
+  register(ACTIVITIES.readCancelled, readCancelled(plane));
   df.app.activity(ACTIVITIES.startVerify, {
     extraInputs: [df.input.durableClient()],
     handler: (input, context) => startVerify(df.getClient(context), input as StartVerifyInput),

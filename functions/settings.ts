@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { err, type Finding, ok, type Result } from '../shared/result.ts';
 import { parseTopology } from '../shared/topology.ts';
 import type { Seat, Topology } from '../shared/topology-schema.ts';
+import type { SignIn } from './dashboard/assets.ts';
 
 const url = z.url({ protocol: /^https?$/ });
 const optional = <T extends z.ZodType>(schema: T) =>
@@ -23,6 +24,14 @@ const environmentSchema = z.object({
   ANYCAST_STORAGE: optional(z.string()),
   ENTRA_ISSUER: url,
   ENTRA_JWKS_URI: url,
+  /** Where people sign in to the dashboard; the issuer when absent. */
+  ENTRA_AUTHORITY: optional(url),
+  /** Application (client) id of the dashboard's registration, a single-page application. Absent: nobody can sign in. */
+  ANYCAST_DASHBOARD_CLIENT_ID: optional(z.string().max(200)),
+  /** Folder of the built page; beside the bundle when absent. */
+  ANYCAST_DASHBOARD_FILES: optional(z.string()),
+  /** Origin of the lab's control API: the dashboard then offers faults. Only a lab sets it. */
+  ANYCAST_LAB: optional(url),
   ARM_ENDPOINT: optional(url),
   /** `off`: routes are not read through ARM. */
   ANYCAST_ROUTES: optional(z.enum(['arm', 'off'])),
@@ -48,6 +57,11 @@ export interface Settings {
   readonly agentCa: string;
   readonly storage: string | undefined;
   readonly entra: { readonly issuer: string; readonly jwksUri: string };
+  readonly dashboard: {
+    readonly folder: string | undefined;
+    readonly signIn: SignIn | undefined;
+    readonly lab: string | undefined;
+  };
   readonly routes: { readonly endpoint: string | undefined } | undefined;
   readonly logs: { readonly endpoint: string; readonly ruleId: string } | undefined;
   readonly query: { readonly endpoint: string | undefined; readonly workspaceId: string } | undefined;
@@ -80,6 +94,18 @@ export function readSettings(environment: Environment): Result<Settings> {
     agentCa: agentCa.value,
     storage: values.ANYCAST_STORAGE,
     entra: { issuer: values.ENTRA_ISSUER, jwksUri: values.ENTRA_JWKS_URI },
+    dashboard: {
+      folder: values.ANYCAST_DASHBOARD_FILES,
+      lab: values.ANYCAST_LAB,
+      signIn:
+        values.ANYCAST_DASHBOARD_CLIENT_ID === undefined
+          ? undefined
+          : {
+              authority: values.ENTRA_AUTHORITY ?? values.ENTRA_ISSUER,
+              clientId: values.ANYCAST_DASHBOARD_CLIENT_ID,
+              scope: `openid offline_access ${seat.audience}/.default`,
+            },
+    },
     routes: values.ANYCAST_ROUTES === 'off' ? undefined : { endpoint: values.ARM_ENDPOINT },
     logs:
       values.LOGS_ENDPOINT && values.LOGS_RULE_ID

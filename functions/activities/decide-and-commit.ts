@@ -7,6 +7,7 @@ import { changeLedger, confirmPending, type Held } from '../lead.ts';
 import type { Ledger } from '../ledger.ts';
 import { writeView } from '../seat-view.ts';
 import { snapshotHash, toSnapshot } from '../snapshot.ts';
+import { concludedOutcome } from '../wishes.ts';
 import { attempt } from './attempt.ts';
 import type { DecideInput, DecideResult, OpenProofRef } from './names.ts';
 
@@ -29,7 +30,7 @@ async function run(plane: Plane, input: DecideInput): Promise<DecideResult> {
     writeView(plane, group, outcome.sight.evidence, leads ? plane.clock.nowMs() : null),
     leads && outcome.isCommitted ? confirmEarly(plane, group, outcome.ledger) : undefined,
   ]);
-  if (!leads) return following(plane);
+  if (!leads) return following(plane, outcome.ledger, input);
   const { ledger } = outcome;
   const nvas = nvasOf(config).map(({ nva }) => nva.name);
   return {
@@ -68,7 +69,8 @@ function lookAt(plane: Plane, held: Held, input: DecideInput): Looked {
   });
 }
 
-const following = (plane: Plane): DecideResult => ({
+/** A follower changes nothing, but what the leader made of a wish stands in the ledger for everybody to read. */
+const following = (plane: Plane, ledger: Ledger | undefined, input: DecideInput): DecideResult => ({
   ok: true,
   leads: false,
   decisionId: '',
@@ -77,7 +79,7 @@ const following = (plane: Plane): DecideResult => ({
   deliver: [],
   proofs: [],
   nextLookMs: plane.clock.nowMs() + plane.deployment.topology.timing.tickSeconds * 1000,
-  wish: null,
+  wish: ledger === undefined ? null : concludedOutcome(ledger, input.wish),
 });
 
 function openProofRefs(ledger: Ledger): OpenProofRef[] {

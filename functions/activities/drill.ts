@@ -5,8 +5,16 @@ import { decide } from '../engine/decide.ts';
 import { changeLedger, confirmPending } from '../lead.ts';
 import { parseLedger } from '../ledger.ts';
 import { readSight, toSnapshot } from '../snapshot.ts';
+import { cancelKey } from '../wishes.ts';
 import { attempt } from './attempt.ts';
-import type { DrillCheckInput, DrillCheckResult, DrillRecordInput, PlainResult } from './names.ts';
+import type {
+  CancelledInput,
+  CancelledResult,
+  DrillCheckInput,
+  DrillCheckResult,
+  DrillRecordInput,
+  PlainResult,
+} from './names.ts';
 
 export const drillCheck =
   (plane: Plane) =>
@@ -50,4 +58,15 @@ export const drillRecord =
       });
       if (outcome.type === 'leads') await confirmPending(plane, input.group, outcome.ledger);
       return { ok: true };
+    });
+
+/** Whether somebody cancelled the operation, as the ledger has it. */
+export const readCancelled =
+  (plane: Plane) =>
+  (input: CancelledInput): Promise<CancelledResult> =>
+    attempt(async () => {
+      const stored = await plane.ledger.read(input.group);
+      const parsed = stored.type === 'found' ? parseLedger(stored.text, input.group) : undefined;
+      const isCancelled = parsed?.ok === true && parsed.value.concluded[cancelKey(input.operation)] !== undefined;
+      return { ok: true, isCancelled };
     });

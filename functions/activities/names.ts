@@ -15,6 +15,7 @@ export const ACTIVITIES = {
   purgeHistory: 'purgeHistory',
   drillCheck: 'drillCheck',
   drillRecord: 'drillRecord',
+  readCancelled: 'readCancelled',
 } as const;
 
 /** An activity tells what went wrong as a value: a throw would lose what its siblings did. */
@@ -31,7 +32,8 @@ export type GatherResult = { readonly ok: true; readonly probed: readonly string
 
 /** A wish that comes with a look at the evidence: put into the ledger first, then decided on. */
 export type Wish =
-  | { readonly type: 'intent'; readonly intent: Intent }
+  /** `evenIfCancelled`: the way back of a drill, which a cancelled drill must go too. */
+  | { readonly type: 'intent'; readonly intent: Intent; readonly evenIfCancelled?: boolean }
   | {
       readonly type: 'hold';
       readonly id: string;
@@ -42,7 +44,16 @@ export type Wish =
       readonly actorType: ActorType;
       readonly reason: string;
     }
-  | { readonly type: 'release'; readonly id: string; readonly actor: string; readonly actorType: ActorType };
+  | { readonly type: 'release'; readonly id: string; readonly actor: string; readonly actorType: ActorType }
+  | {
+      readonly type: 'cancel';
+      /** The operation that is no longer wanted, and whether it is a drill, which has a way back. */
+      readonly operation: string;
+      readonly isDrill: boolean;
+      readonly actor: string;
+      readonly actorType: ActorType;
+      readonly reason: string;
+    };
 
 export interface DecideInput {
   readonly group: string;
@@ -55,8 +66,11 @@ export interface OpenProofRef {
   readonly operation: string;
 }
 export interface WishOutcome {
-  readonly outcome: 'carried-out' | 'already-so' | 'refused' | 'expired' | 'waiting';
+  readonly outcome: 'carried-out' | 'already-so' | 'refused' | 'expired' | 'waiting' | 'cancelled';
   readonly reasons: readonly { readonly code: string; readonly detail: string }[];
+  /** The decision that ended it, when that was an earlier one than this look's. */
+  readonly decisionId?: string;
+  readonly generation?: number;
 }
 export type DecideResult =
   | {
@@ -157,3 +171,9 @@ export interface DrillRecordInput {
   readonly state: string;
   readonly report: unknown;
 }
+
+export interface CancelledInput {
+  readonly group: string;
+  readonly operation: string;
+}
+export type CancelledResult = { readonly ok: true; readonly isCancelled: boolean } | Failed;

@@ -39,6 +39,10 @@ interface Followed {
 function followIntent(round: Round, vips: readonly VipRound[], intent: Intent): Followed[] {
   if (round.nowMs >= intent.deadlineMs)
     return [{ result: say('expired', 'expired', 'not possible before its deadline') }];
+  if (intent.notBeforeMs !== undefined && round.nowMs < intent.notBeforeMs) {
+    lookAt(round, intent.notBeforeMs);
+    return [{ result: say('waiting', 'scheduled', 'its time has not come') }];
+  }
   const unforceable = intent.force.find((guard) => UNFORCEABLE.has(guard));
   if (unforceable !== undefined) {
     return [{ result: say('refused', unforceable, `${unforceable} cannot be overridden`) }];

@@ -147,6 +147,8 @@ export interface Intent {
   /** Guards overridden by name; `target-unhealthy` sets the target to ignore its own failure until expiry. */
   readonly force: readonly string[];
   readonly createdAtMs: number;
+  /** Waits in the ledger until then: a move that was arranged for later. */
+  readonly notBeforeMs?: number;
   readonly deadlineMs: number;
   /** Operation (Durable instance id) that waits for it. */
   readonly operation: string;

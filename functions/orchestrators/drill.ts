@@ -1,8 +1,15 @@
 // drill: a rehearsed failover. Blocked when anything is unwell; moves, proves, stays, moves back, proves, reports.
 import type { OrchestrationContext } from 'durable-functions';
-import { ACTIVITIES, type DrillCheckResult, type PlainResult, type Wish } from '../activities/names.ts';
+import {
+  ACTIVITIES,
+  type CancelledResult,
+  type DrillCheckResult,
+  type PlainResult,
+  type Wish,
+} from '../activities/names.ts';
+import { DRILL_CHECK_MS, DRILL_CHECKS_MAX } from '../limits.ts';
 import type { OperationInput } from './names.ts';
-import { carryOutWish, type OperationProgress } from './operation.ts';
+import { carryOutWish, type OperationProgress, type Show } from './operation.ts';
 import { call, nowMsOf, type Steps, waitUntil } from './steps.ts';
 
 export interface DrillPhase {
@@ -30,10 +37,35 @@ export function* drill(context: OrchestrationContext): Steps<DrillOutcome> {
   if (check.problems.length > 0) return refused(context, check.problems);
   const there = yield* leg(context, input, check.to, 'there');
   const phases = [there.phase];
-  if (there.progress.state !== 'proved') return yield* conclude(context, input, there.progress, phases);
-  yield* waitUntil(context, nowMsOf(context) + (input.seconds ?? 60) * 1000);
+  // Moved but not proved is still moved: whoever went there comes back.
+  const hasMoved = there.progress.state === 'proved' || there.progress.state === 'not-proved';
+  if (!hasMoved) return yield* conclude(context, input, there.progress, phases);
+  const isCancelled = there.progress.state === 'proved' && (yield* stay(context, input));
   const back = yield* leg(context, input, check.from, 'back');
-  return yield* conclude(context, input, back.progress, [...phases, back.phase], there.progress.outageMs);
+  const whole = wholeOf(there.progress, back.progress, isCancelled);
+  return yield* conclude(context, input, whole, [...phases, back.phase], there.progress.outageMs);
+}
+
+/** The worse of both legs; a cancelled drill says so once traffic is back. */
+function wholeOf(there: OperationProgress, back: OperationProgress, isCancelled: boolean): OperationProgress {
+  if (back.state !== 'proved') return back;
+  if (there.state !== 'proved') return { ...back, state: there.state, problems: there.problems };
+  const problems = [{ code: 'cancelled', detail: 'went back before its time' }];
+  return isCancelled ? { ...back, state: 'cancelled', problems } : back;
+}
+
+/** Stays for the drill's time, looking now and then whether it is still wanted. True when it was cancelled. */
+function* stay(context: OrchestrationContext, input: OperationInput): Steps<boolean> {
+  const untilMs = nowMsOf(context) + (input.seconds ?? 60) * 1000;
+  const stepMs = Math.max(DRILL_CHECK_MS, (untilMs - nowMsOf(context)) / DRILL_CHECKS_MAX);
+  while (nowMsOf(context) < untilMs) {
+    yield* waitUntil(context, Math.min(untilMs, nowMsOf(context) + stepMs));
+    if (nowMsOf(context) >= untilMs) return false;
+    const asked = { group: input.group, operation: context.df.instanceId };
+    const read = yield* call<CancelledResult>(context, ACTIVITIES.readCancelled, asked);
+    if (read.ok && read.isCancelled) return true;
+  }
+  return false;
 }
 
 function* leg(
@@ -46,6 +78,7 @@ function* leg(
   const deadlineMs = beganMs + LEG_MS;
   const wish: Wish = {
     type: 'intent',
+    ...(name === 'back' && { evenIfCancelled: true }),
     intent: {
       id: `${input.id}-${name}`,
       type: 'failover',
@@ -60,7 +93,9 @@ function* leg(
       operation: context.df.instanceId,
     },
   };
-  const progress = yield* carryOutWish(context, { group: input.group, deadlineMs }, wish);
+  // A leg that has ended is not the end of the drill.
+  const show: Show = (shown) => context.df.setCustomStatus({ ...shown, state: 'running', finishedAtMs: null });
+  const progress = yield* carryOutWish(context, { group: input.group, deadlineMs }, wish, show);
   const ms = nowMsOf(context) - beganMs;
   const phaseName = name === 'there' ? `failover to ${to}` : `failback to ${to}`;
   return {

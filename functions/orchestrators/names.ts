@@ -1,4 +1,5 @@
 // Names of orchestrations and what they are given.
+import type { OPERATION_KINDS } from '../../shared/api.ts';
 import type { ActorType } from '../../shared/vocabulary.ts';
 import type { Wish } from '../activities/names.ts';
 
@@ -21,7 +22,7 @@ export interface VerifyOrchestrationInput {
   readonly decisionId: string;
 }
 
-export type OperationKind = 'failover' | 'failback' | 'drain' | 'undrain' | 'drill' | 'hold' | 'trust-ledger';
+export type OperationKind = (typeof OPERATION_KINDS)[number];
 
 /** One request of a person or runbook, as accepted. */
 export interface OperationInput {
@@ -38,6 +39,8 @@ export interface OperationInput {
   /** Of the request, so that the same Idempotency-Key with another wish is noticed. */
   readonly bodyHash: string;
   readonly wish: Wish;
+  /** Groups in which the same is wished after `group`: a region or a hold may concern several. */
+  readonly alsoGroups?: readonly string[];
   /** Drill only: how long traffic stays on the other region. */
   readonly seconds?: number;
 }

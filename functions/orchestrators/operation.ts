@@ -1,5 +1,6 @@
 // operation: one wish of a person or runbook, from the request to the proof. Its custom status is what callers see.
 import type { OrchestrationContext } from 'durable-functions';
+import type { OPERATION_STATES } from '../../shared/api.ts';
 import {
   ACTIVITIES,
   type DecideResult,
@@ -12,7 +13,7 @@ import { OPERATION_ROUNDS_MAX, OPERATION_WAIT_MS } from '../limits.ts';
 import type { OperationInput } from './names.ts';
 import { call, handOut, lookOnce, nowMsOf, proveUntilDone, type Steps, waitUntil } from './steps.ts';
 
-export type OperationState = 'running' | 'proved' | 'not-proved' | 'refused' | 'expired' | 'failed' | 'already-so';
+export type OperationState = (typeof OPERATION_STATES)[number];
 
 export interface OperationStep {
   readonly name: string;
@@ -46,30 +47,88 @@ const BEGUN: OperationProgress = {
 
 export function* operation(context: OrchestrationContext): Steps<OperationProgress> {
   const input = context.df.getInput<OperationInput>();
-  return yield* carryOutWish(context, input, input.wish);
+  const show: Show = (progress) => context.df.setCustomStatus(progress);
+  const { alsoGroups = [] } = input;
+  if (alsoGroups.length === 0) return yield* carryOutWish(context, input, input.wish, show);
+  return yield* carryOutEverywhere(context, input, [input.group, ...alsoGroups], show);
 }
 
-/** Also one leg of a drill. */
+/** One wish in several groups, one after the other: each has a ledger and an answer of its own. */
+function* carryOutEverywhere(
+  context: OrchestrationContext,
+  input: OperationInput,
+  groups: readonly string[],
+  show: Show,
+): Steps<OperationProgress> {
+  let whole: OperationProgress | undefined;
+  for (const group of groups) {
+    const before = whole;
+    const showPart: Show = (part) => show({ ...join(before, part), state: 'running', finishedAtMs: null });
+    const { deadlineMs } = input;
+    const part = yield* carryOutWish(context, { group, deadlineMs }, input.wish, showPart);
+    whole = join(before, named(part, group));
+  }
+  return finish(context, whole ?? BEGUN, show);
+}
+
+/** What is least good first: an operation is as good as its worst part. */
+const WORST_FIRST: readonly OperationState[] = [
+  'failed',
+  'expired',
+  'refused',
+  'cancelled',
+  'not-proved',
+  'scheduled',
+  'running',
+  'proved',
+  'already-so',
+];
+
+function join(before: OperationProgress | undefined, part: OperationProgress): OperationProgress {
+  if (before === undefined) return part;
+  const state = WORST_FIRST.find((one) => one === before.state || one === part.state) ?? part.state;
+  const longest = (a: number | null, b: number | null) => (a === null ? b : Math.max(a, b ?? a));
+  return {
+    ...part,
+    state,
+    decisionId: before.decisionId ?? part.decisionId,
+    generation: before.generation ?? part.generation,
+    steps: [...before.steps, ...part.steps],
+    problems: [...before.problems, ...part.problems],
+    outageMs: longest(before.outageMs, part.outageMs),
+    latencyMs: longest(before.latencyMs, part.latencyMs),
+  };
+}
+
+const named = (part: OperationProgress, group: string): OperationProgress => ({
+  ...part,
+  steps: part.steps.map((step) => ({ ...step, name: `${step.name} (${group})` })),
+});
+
+export type Show = (progress: OperationProgress) => void;
+
+/** Also one leg of a drill. `show` sees every change of the progress. */
 export function* carryOutWish(
   context: OrchestrationContext,
   input: Pick<OperationInput, 'group' | 'deadlineMs'>,
   wish: Wish,
+  show: Show,
 ): Steps<OperationProgress> {
   const { group } = input;
-  const committed = yield* commitWish(context, input, wish);
-  if (committed.type === 'ended') return finish(context, committed.progress);
-  const { looked } = committed;
+  const committed = yield* commitWish(context, input, wish, show);
+  if (committed.type === 'ended') return finish(context, committed.progress, show);
+  const { looked, decisionId, generation } = committed;
   let progress: OperationProgress = {
     ...BEGUN,
-    decisionId: looked.decisionId,
-    generation: looked.sequence.generation,
+    decisionId,
+    generation,
     steps: [
-      stepOf(context, 'committed', 'proved', `generation ${looked.sequence.generation}`),
+      stepOf(context, 'committed', 'proved', `generation ${generation}`),
       // Who asked for a hold needs its name to release it.
       ...(wish.type === 'hold' ? [stepOf(context, 'held', 'proved', wish.id)] : []),
     ],
   };
-  context.df.setCustomStatus(progress);
+  show(progress);
   const results = yield* handOut(context, group, looked);
   if (results.some((result) => result.ok)) {
     yield* call<PlainResult>(context, ACTIVITIES.recordDelivery, {
@@ -79,22 +138,30 @@ export function* carryOutWish(
     });
   }
   progress = { ...progress, steps: [...progress.steps, deliveryStep(context, looked, results)] };
-  context.df.setCustomStatus(progress);
-  const isOwnProof = looked.proofs.some((proof) => proof.decisionId === looked.decisionId);
-  if (!isOwnProof) return finish(context, { ...progress, state: 'proved' });
+  show(progress);
+  const isTrust = wish.type === 'intent' && wish.intent.type === 'trust-ledger';
+  const isEarlier = decisionId !== looked.decisionId && !isTrust;
+  const isOwnProof = isEarlier || looked.proofs.some((proof) => proof.decisionId === decisionId);
+  if (!isOwnProof) return finish(context, { ...progress, state: 'proved' }, show);
   const own = progress;
   let longestMs: number | null = null;
-  const proved = yield* proveUntilDone(context, group, looked.decisionId, (result) => {
+  const proved = yield* proveUntilDone(context, group, decisionId, (result) => {
     if (result.ok && result.outageMs !== null) longestMs = Math.max(longestMs ?? 0, result.outageMs);
     progress = { ...withProof(context, own, result), outageMs: longestMs };
-    context.df.setCustomStatus(progress);
+    show(progress);
   });
-  return finish(context, { ...progress, state: stateOf(proved), problems: problemsOf(proved) });
+  return finish(context, { ...progress, state: stateOf(proved), problems: problemsOf(proved) }, show);
 }
 
 type Looked = Extract<DecideResult, { readonly ok: true }>;
 type Committed =
-  | { readonly type: 'committed'; readonly looked: Looked }
+  | {
+      readonly type: 'committed';
+      readonly looked: Looked;
+      /** The decision that carried it out: this look's, or an earlier one that nobody told us of. */
+      readonly decisionId: string;
+      readonly generation: number;
+    }
   | { readonly type: 'ended'; readonly progress: OperationProgress };
 
 /** Looks until the engine carried the wish out, refused it, or its time is over. */
@@ -102,39 +169,41 @@ function* commitWish(
   context: OrchestrationContext,
   input: Pick<OperationInput, 'group' | 'deadlineMs'>,
   wish: Wish,
+  show: Show,
 ): Steps<Committed> {
   let problem = { code: 'expired', detail: 'not possible before the deadline' };
   for (let round = 0; round < OPERATION_ROUNDS_MAX; round += 1) {
     const looked = yield* lookOnce(context, { group: input.group, correlationId: context.df.instanceId, wish });
-    if (looked.ok && looked.leads) {
-      const outcome = looked.wish?.outcome ?? 'waiting';
-      const problems = looked.wish?.reasons ?? [];
-      if (outcome === 'carried-out') return { type: 'committed', looked };
-      if (outcome !== 'waiting') {
-        yield* handOut(context, input.group, looked);
-        return {
-          type: 'ended',
-          progress: { ...BEGUN, state: outcome, generation: looked.sequence.generation, problems },
-        };
-      }
+    if (looked.ok && looked.wish !== null && looked.wish.outcome !== 'waiting') {
+      const { outcome, ...ended } = looked.wish;
+      const decisionId = ended.decisionId ?? looked.decisionId;
+      const generation = ended.generation ?? looked.sequence.generation;
+      if (outcome === 'carried-out') return { type: 'committed', looked, decisionId, generation };
       yield* handOut(context, input.group, looked);
-      problem = { code: 'waiting', detail: problems.map((one) => one.detail).join('; ') || 'waits for its turn' };
-    } else {
-      problem = looked.ok
-        ? { code: 'not-leader', detail: 'another seat leads' }
-        : { code: looked.code, detail: looked.detail };
+      return { type: 'ended', progress: { ...BEGUN, state: outcome, generation, problems: ended.reasons } };
     }
-    context.df.setCustomStatus({ ...BEGUN, problems: [problem] });
+    yield* handOut(context, input.group, looked);
+    problem = problemOf(looked);
     const nowMs = nowMsOf(context);
+    const startMs = wish.type === 'intent' ? (wish.intent.notBeforeMs ?? nowMs) : nowMs;
+    show({ ...BEGUN, state: nowMs < startMs ? 'scheduled' : 'running', problems: [problem] });
     if (nowMs >= input.deadlineMs) break;
-    yield* waitUntil(context, Math.min(input.deadlineMs, nowMs + OPERATION_WAIT_MS));
+    yield* waitUntil(context, Math.min(input.deadlineMs, nowMs < startMs ? startMs : nowMs + OPERATION_WAIT_MS));
   }
   return { type: 'ended', progress: { ...BEGUN, state: 'expired', problems: [problem] } };
 }
 
-function finish(context: OrchestrationContext, progress: OperationProgress): OperationProgress {
+/** Why a look did not end the wish. */
+function problemOf(looked: DecideResult): { code: string; detail: string } {
+  if (!looked.ok) return { code: looked.code, detail: looked.detail };
+  if (!looked.leads) return { code: 'not-leader', detail: 'another seat leads' };
+  const details = (looked.wish?.reasons ?? []).map((one) => one.detail);
+  return { code: 'waiting', detail: details.join('; ') || 'waits for its turn' };
+}
+
+function finish(context: OrchestrationContext, progress: OperationProgress, show: Show): OperationProgress {
   const finished = { ...progress, finishedAtMs: nowMsOf(context) };
-  context.df.setCustomStatus(finished);
+  show(finished);
   return finished;
 }
 

@@ -2,11 +2,13 @@
 import type { HttpResponseInit } from '@azure/functions';
 import type { z } from 'zod';
 import {
+  AT_DAYS_MAX,
   drainRequestSchema,
   drillRequestSchema,
   failbackRequestSchema,
   failoverRequestSchema,
   holdRequestSchema,
+  type Plan,
   trustRequestSchema,
 } from '../../shared/api.ts';
 import { problem } from '../../shared/errors.ts';
@@ -24,8 +26,10 @@ import { toPlan } from './plan.ts';
 
 /** A request as understood, before anybody judges it. */
 interface Asked {
-  readonly kind: OperationKind;
+  readonly kind: Exclude<OperationKind, 'cancel'>;
   readonly group: string;
+  /** Further groups that the same request is about. */
+  readonly alsoGroups?: readonly string[];
   readonly vip: string | null;
   readonly region: string | null;
   readonly reason: string;
@@ -35,6 +39,8 @@ interface Asked {
   readonly body: unknown;
   readonly seconds?: number;
   readonly full?: boolean;
+  /** Epoch ms: not before then. */
+  readonly atMs?: number | undefined;
 }
 
 type Understood = Asked | HttpResponseInit;
@@ -86,15 +92,9 @@ const ofRegion = (kind: 'drain' | 'undrain') =>
         call.plane.deployment.topology.vips.filter((vip) => vip.regions.includes(region)).map((vip) => vip.group),
       ),
     ];
-    const [group] = groups;
+    const [group, ...alsoGroups] = groups;
     if (group === undefined) return notFound('unknown-region', 'region with vips', region);
-    if (groups.length > 1) {
-      const next = 'drain its vips one by one';
-      return refuse(
-        problem(409, 'several-groups', 'The region serves several groups', { detail: groups.join(', '), next }),
-      );
-    }
-    return { ...body, kind, group, vip: null, region, body };
+    return { ...body, kind, group, alsoGroups, vip: null, region, body };
   });
 export const drain = ofRegion('drain');
 export const undrain = ofRegion('undrain');
@@ -103,8 +103,8 @@ export const hold = handler(holdRequestSchema, (call, body) => {
   const { vip: vipName, ...rest } = body;
   const asked = { ...rest, kind: 'hold' as const, force: [], body };
   if (vipName !== undefined) return ofVip(call, vipName, asked);
-  const [group] = call.plane.deployment.groups;
-  return { ...asked, group: group ?? 'default', vip: null, region: null };
+  const [group = 'default', ...alsoGroups] = call.plane.deployment.groups;
+  return { ...asked, group, alsoGroups, vip: null, region: null };
 });
 
 export const drill = handler(drillRequestSchema, (call, body) =>
@@ -122,28 +122,28 @@ const REASON_LENGTH_MAX = 500;
 /** Releasing needs no body: the hold says whose it is, the token who releases it, `?reason=` why. */
 export async function releaseHold(call: Call): Promise<HttpResponseInit> {
   const id = call.request.params.id ?? '';
-  for (const group of call.plane.deployment.groups) {
-    const overview = await readOverview(call.plane, group);
-    const held = overview?.ledger.policy.holds.find((known) => known.id === id);
-    if (overview === undefined || held === undefined) continue;
-    const asked: Asked = {
-      kind: 'hold',
-      group,
-      vip: held.vip ?? null,
-      region: null,
-      reason: call.request.query.get('reason')?.trim().slice(0, REASON_LENGTH_MAX) || `release ${id}`,
-      dryRun: false,
-      force: [],
-      body: { release: id },
-    };
-    const refused = refuseFollower(call, overview);
-    if (refused !== undefined) return refused;
-    const identity = identify(call, 'release', asked.body);
-    if (!('id' in identity)) return identity;
-    const wish: Wish = { type: 'release', id, ...actorOf(call) };
-    return (await findEarlier(call, identity)) ?? startOperation(call, toInput(call, asked, identity, wish));
-  }
-  return notFound('unknown-hold', 'hold', id);
+  const overviews = await Promise.all(call.plane.deployment.groups.map((group) => readOverview(call.plane, group)));
+  const holding = overviews.filter((one) => one?.ledger.policy.holds.some((known) => known.id === id));
+  const [overview, ...others] = holding.filter((one) => one !== undefined);
+  const held = overview?.ledger.policy.holds.find((known) => known.id === id);
+  if (overview === undefined || held === undefined) return notFound('unknown-hold', 'hold', id);
+  const asked: Asked = {
+    kind: 'hold',
+    group: overview.group,
+    alsoGroups: others.map((one) => one.group),
+    vip: held.vip ?? null,
+    region: null,
+    reason: call.request.query.get('reason')?.trim().slice(0, REASON_LENGTH_MAX) || `release ${id}`,
+    dryRun: false,
+    force: [],
+    body: { release: id },
+  };
+  const refused = refuseFollower(call, overview);
+  if (refused !== undefined) return refused;
+  const identity = identify(call, 'release', asked.body);
+  if (!('id' in identity)) return identity;
+  const wish: Wish = { type: 'release', id, ...actorOf(call) };
+  return (await findEarlier(call, identity)) ?? startOperation(call, toInput(call, asked, identity, wish));
 }
 
 // ---------------------------------------------------------------- the way of every change
@@ -151,15 +151,18 @@ export async function releaseHold(call: Call): Promise<HttpResponseInit> {
 async function carryThrough(call: Call, asked: Asked): Promise<HttpResponseInit> {
   const identity = identify(call, asked.kind, asked.body);
   if (!('id' in identity)) return identity;
+  const late = refuseTime(call, asked);
+  if (late !== undefined) return late;
   const earlier = asked.dryRun ? undefined : await findEarlier(call, identity);
   if (earlier !== undefined) return earlier;
   const wish = toWish(call, asked, identity.id);
-  const overview = await readOverview(call.plane, asked.group, wish.type === 'intent' ? wish.intent : undefined);
+  const overviews = await readGroups(call, asked, wish);
+  const [overview] = overviews;
   if (overview === undefined) {
     const next = 'wait for the first decision, or see GET /health';
     return refuse(problem(503, 'no-ledger', 'Nothing is decided yet', { next }), { 'retry-after': '5' });
   }
-  const plan = toPlan(overview, wish.type === 'intent' ? wish.intent.id : '');
+  const plan = joinPlans(overviews.map((one) => toPlan(one, wish.type === 'intent' ? wish.intent.id : '')));
   if (asked.seenGeneration !== undefined && asked.seenGeneration !== overview.ledger.generation) {
     const detail = `seen at generation ${asked.seenGeneration}, now ${overview.ledger.generation}`;
     return refuse(
@@ -167,12 +170,52 @@ async function carryThrough(call: Call, asked: Asked): Promise<HttpResponseInit>
     );
   }
   if (asked.dryRun) return json(200, plan);
-  const refused = refuseFollower(call, overview) ?? refuseConflict(asked, overview);
-  return refused ?? startOperation(call, toInput(call, asked, identity, wish));
+  for (const one of overviews) {
+    const refused = refuseFollower(call, one) ?? refuseConflict(asked, one);
+    if (refused !== undefined) return refused;
+  }
+  return startOperation(call, toInput(call, asked, identity, wish));
+}
+
+/** Empty when any of the groups has no ledger yet: a change is made in all of them or in none. */
+async function readGroups(call: Call, asked: Asked, wish: Wish): Promise<readonly Overview[]> {
+  const groups = [asked.group, ...(asked.alsoGroups ?? [])];
+  // A preview of a later move tells what it would do now.
+  const intent = wish.type === 'intent' ? presently(wish.intent) : undefined;
+  const read = await Promise.all(groups.map((group) => readOverview(call.plane, group, intent)));
+  const found = read.filter((one) => one !== undefined);
+  return found.length === groups.length ? found : [];
+}
+
+function presently(intent: Intent): Intent {
+  const { notBeforeMs: _later, ...now } = intent;
+  return now;
+}
+
+function joinPlans(plans: readonly Plan[]): Plan {
+  const [first] = plans;
+  if (first === undefined) throw new Error('no plan');
+  return {
+    ...first,
+    allowed: plans.every((plan) => plan.allowed),
+    alreadySo: plans.every((plan) => plan.alreadySo),
+    actions: plans.flatMap((plan) => plan.actions),
+    blocked: plans.flatMap((plan) => plan.blocked),
+    explanation: plans.flatMap((plan) => plan.explanation),
+  };
+}
+
+const DAY_MS = 24 * 3600_000;
+
+function refuseTime(call: Call, asked: Asked): HttpResponseInit | undefined {
+  const nowMs = call.plane.clock.nowMs();
+  if (asked.atMs === undefined || (asked.atMs > nowMs && asked.atMs <= nowMs + AT_DAYS_MAX * DAY_MS)) return undefined;
+  const detail = `atMs must lie ahead, by ${AT_DAYS_MAX} days at most; it is ${nowMs} now`;
+  return refuse(problem(400, 'bad-time', 'Not a time to act at', { detail }));
 }
 
 /** Only the leader may change the ledger; a follower says who that is. */
-function refuseFollower(call: Call, overview: Overview): HttpResponseInit | undefined {
+export function refuseFollower(call: Call, overview: Overview): HttpResponseInit | undefined {
   if (overview.otherLeader === null) return undefined;
   const leader = call.plane.deployment.topology.seats.find((seat) => seat.name === overview.otherLeader);
   const next = `ask ${leader?.url ?? overview.otherLeader}`;
@@ -182,10 +225,11 @@ function refuseFollower(call: Call, overview: Overview): HttpResponseInit | unde
 }
 
 function refuseConflict(asked: Asked, overview: Overview): HttpResponseInit | undefined {
-  if (asked.kind === 'hold' || asked.kind === 'trust-ledger') return undefined;
+  if (asked.kind === 'hold' || asked.kind === 'trust-ledger' || asked.atMs !== undefined) return undefined;
   const other = overview.ledger.policy.intents.find(
     (intent) =>
       intent.deadlineMs > overview.nowMs &&
+      (intent.notBeforeMs ?? 0) <= overview.nowMs &&
       (intent.vip === undefined || asked.vip === null || intent.vip === asked.vip),
   );
   if (other === undefined) return undefined;
@@ -195,7 +239,7 @@ function refuseConflict(asked: Asked, overview: Overview): HttpResponseInit | un
   );
 }
 
-function actorOf(call: Call): { actor: string; actorType: ActorType } {
+export function actorOf(call: Call): { actor: string; actorType: ActorType } {
   const { principal } = call;
   return { actor: principal?.name ?? 'unknown', actorType: principal?.isApplication ? 'runbook' : 'human' };
 }
@@ -215,6 +259,7 @@ function toWish(call: Call, asked: Asked, id: string): Wish {
     };
   }
   const nowMs = call.plane.clock.nowMs();
+  const startMs = asked.atMs ?? nowMs;
   const intent: Intent = {
     id: `i-${id.slice(3)}`,
     type: kind === 'drill' ? 'failover' : kind,
@@ -224,7 +269,8 @@ function toWish(call: Call, asked: Asked, id: string): Wish {
     reason,
     force: asked.force,
     createdAtMs: nowMs,
-    deadlineMs: nowMs + call.plane.deployment.topology.guards.intentSeconds * 1000,
+    ...(asked.atMs !== undefined && { notBeforeMs: startMs }),
+    deadlineMs: startMs + call.plane.deployment.topology.guards.intentSeconds * 1000,
     operation: id,
   };
   return { type: 'intent', intent };
@@ -239,7 +285,8 @@ function toInput(call: Call, asked: Asked, identity: { id: string; bodyHash: str
     bodyHash: identity.bodyHash,
     ...actorOf(call),
     createdAtMs: nowMs,
-    deadlineMs: nowMs + call.plane.deployment.topology.guards.intentSeconds * 1000,
+    deadlineMs: (asked.atMs ?? nowMs) + call.plane.deployment.topology.guards.intentSeconds * 1000,
+    ...(asked.alsoGroups !== undefined && asked.alsoGroups.length > 0 && { alsoGroups: asked.alsoGroups }),
     ...(asked.seconds !== undefined && { seconds: asked.seconds }),
   };
 }

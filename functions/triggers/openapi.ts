@@ -43,6 +43,8 @@ const PROBLEM = {
 /** Queries that a reading understands. */
 const QUERIES: Readonly<Record<string, readonly string[]>> = {
   audit: ['vip', 'kind', 'group', 'after', 'limit', 'last'],
+  'release-hold': ['reason'],
+  cancel: ['reason'],
 };
 
 export function openApi(routes: readonly Route[], audience: string): unknown {
@@ -68,7 +70,7 @@ export function openApi(routes: readonly Route[], audience: string): unknown {
 function toOperation(route: Route): unknown {
   const body = BODIES[route.name];
   const starts = body !== undefined && route.name !== 'report';
-  const answers = route.name === 'release-hold' || starts ? api.operationSchema : ANSWERS[route.name];
+  const answers = ['release-hold', 'cancel'].includes(route.name) || starts ? api.operationSchema : ANSWERS[route.name];
   const content = answers && { content: { 'application/json': { schema: schemaOf(answers, 'output') } } };
   const dryRun = {
     description: 'Dry run',

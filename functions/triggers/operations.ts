@@ -7,10 +7,12 @@ import { canonicalJson } from '../../shared/audit.ts';
 import { OperatingError, problem } from '../../shared/errors.ts';
 import { sha256 } from '../audit-chain.ts';
 import { type Call, type Client, json, refuse } from '../http/call.ts';
+import { parseLedger } from '../ledger.ts';
 import type { DrillOutcome } from '../orchestrators/drill.ts';
 import { type OperationInput, ORCHESTRATIONS } from '../orchestrators/names.ts';
 import type { OperationProgress } from '../orchestrators/operation.ts';
 import { isNotFound, startOnce } from '../start-once.ts';
+import { cancelKey } from '../wishes.ts';
 
 const KEY_LENGTH_MAX = 200;
 
@@ -58,23 +60,38 @@ const accepted = (operation: Operation): HttpResponseInit =>
 export async function showOperation(call: Call): Promise<HttpResponseInit> {
   const id = call.request.params.id ?? '';
   const known = /^op-[\w-]{1,60}$/.test(id) ? await readOperation(call.client, id) : undefined;
-  if (known !== undefined) return json(200, known.operation);
+  if (known !== undefined) return json(200, await asTheLedgerHasIt(call, known));
   return refuse(problem(404, 'unknown-operation', 'No such operation', { detail: id.slice(0, 80) }));
 }
 
-async function readOperation(
-  client: Client,
-  id: string,
-): Promise<{ operation: Operation; bodyHash: string } | undefined> {
+export interface KnownOperation {
+  readonly operation: Operation;
+  readonly bodyHash: string;
+  readonly group: string;
+  readonly alsoGroups?: readonly string[];
+}
+
+/** An operation that sleeps until its time does not know yet that it was cancelled; the ledger does. */
+async function asTheLedgerHasIt(call: Call, { operation, group }: KnownOperation): Promise<Operation> {
+  if (operation.state !== 'scheduled') return operation;
+  const stored = await call.plane.ledger.read(group);
+  const parsed = stored.type === 'found' ? parseLedger(stored.text, group) : undefined;
+  const cancelled = parsed?.ok ? parsed.value.concluded[cancelKey(operation.id)] : undefined;
+  return cancelled === undefined ? operation : { ...operation, state: 'cancelled', problems: [...cancelled.reasons] };
+}
+
+export async function readOperation(client: Client, id: string): Promise<KnownOperation | undefined> {
   try {
     const status = await client.getStatus(id);
     const input = status.input as OperationInput;
     const progress = (status.output ?? status.customStatus ?? undefined) as OperationProgress | undefined;
     const hasDied = DEAD.includes(status.runtimeStatus);
     const operation = toOperation(input, hasDied ? undefined : progress);
-    if (!hasDied) return { operation, bodyHash: input.bodyHash };
+    const { bodyHash, group, alsoGroups } = input;
+    const known = { operation, bodyHash, group, ...(alsoGroups && { alsoGroups }) };
+    if (!hasDied) return known;
     const problems = [{ code: 'orchestration', detail: String(status.output ?? status.runtimeStatus).slice(0, 500) }];
-    return { operation: { ...operation, state: 'failed', problems }, bodyHash: input.bodyHash };
+    return { ...known, operation: { ...operation, state: 'failed', problems } };
   } catch (error) {
     if (isNotFound(error)) return undefined;
     const detail = error instanceof Error ? error.message : String(error);

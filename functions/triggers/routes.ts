@@ -1,6 +1,8 @@
 // Every HTTP route of the control plane, with the role it needs. What is not in this table is not served.
 import type { Route } from '../http/call.ts';
 import { json } from '../http/call.ts';
+import { cancelOperation } from './cancel.ts';
+import { dashboardRoutes } from './dashboard.ts';
 import { drain, drill, failback, failover, hold, releaseHold, trustLedger, undrain } from './moves.ts';
 import { openApi } from './openapi.ts';
 import { showOperation } from './operations.ts';
@@ -35,6 +37,7 @@ export function createRoutes(): readonly Route[] {
     operate('undrain', 'regions/{region}/undrain', undrain),
     operate('hold', 'holds', hold),
     { ...operate('release-hold', 'holds/{id}', releaseHold), methods: ['DELETE'] },
+    { ...operate('cancel', 'operations/{id}', cancelOperation), methods: ['DELETE'] },
     operate('drill', 'drills', drill),
     operate('trust-ledger', 'ledgers/{group}/trust', trustLedger),
     {
@@ -46,6 +49,7 @@ export function createRoutes(): readonly Route[] {
     },
     // Open on purpose: a probe and a reader of the API carry no token, and neither learns anything of the network.
     { name: 'health', path: 'health', methods: ['GET'], role: null, handle: showHealth },
+    ...dashboardRoutes,
   ];
   const document: Route = {
     name: 'openapi',

@@ -192,7 +192,7 @@ test('every registered HTTP function refuses who brings no token, but the two th
       ? []
       : [{ name: metadata.name, route: String(trigger.route), method: String(trigger.methods?.[0]) }];
   });
-  expect(http.length).toBe(16);
+  expect(http.length).toBe(17);
   const answers = await Promise.all(
     http.map(async ({ name, route, method }) => [
       name,

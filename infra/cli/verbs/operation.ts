@@ -91,6 +91,10 @@ function resultLine(operation: Operation): string {
       return `SUCCESS: ${what}: it is already so, nothing was changed.`;
     case 'running':
       return `${what} is running.`;
+    case 'scheduled':
+      return `${what} waits for its time.`;
+    case 'cancelled':
+      return `ERROR: ${what} was cancelled.`;
     case 'not-proved':
       return `WARNING: ${what} was done but not proved.`;
     case 'refused':
@@ -109,11 +113,13 @@ export function exitCodeOf(operation: Operation): ExitCode {
     case 'already-so':
       return EXIT.done;
     case 'running':
+    case 'scheduled':
       return EXIT.pending;
     case 'not-proved':
       return EXIT.notProved;
     case 'refused':
     case 'expired':
+    case 'cancelled':
       return EXIT.refused;
     case 'failed':
       return EXIT.error;

@@ -1,6 +1,7 @@
 // operation and drill from request to proof: states, steps, deadlines, and histories that stay short.
 import { describe, expect, test } from '@jest/globals';
 import type { DecideResult, VerifyResult, WishOutcome } from '../../../functions/activities/names.ts';
+import type { Intent } from '../../../functions/engine/types.ts';
 import { PROOF_WAITS_MS } from '../../../functions/limits.ts';
 import { drill } from '../../../functions/orchestrators/drill.ts';
 import type { OperationInput } from '../../../functions/orchestrators/names.ts';
@@ -107,6 +108,43 @@ describe('operation', () => {
   });
 });
 
+describe('later, cancelled, elsewhere', () => {
+  const waiting = looked('waiting', false) as Extract<DecideResult, { ok: true }>;
+  const intent = { id: 'i-1', type: 'failover', notBeforeMs: T0 + 3600_000, operation: 'op-1' } as Intent;
+  const later = { ...INPUT, deadlineMs: T0 + 3600_000 + 120_000, wish: { type: 'intent' as const, intent } };
+  const drivenBy = (looks: readonly DecideResult[], input: OperationInput = later) => {
+    let at = 0;
+    const activity = (name: string) => (name === 'decideAndCommit' ? looks[Math.min(at++, looks.length - 1)] : PROVED);
+    return drive(operation, { input, instanceId: 'op-1', startMs: T0, activity });
+  };
+
+  test('sleeps until its time in one timer, shown as scheduled', async () => {
+    const { output, yields, customStatuses, endedAtMs } = await drivenBy([waiting, looked('carried-out')]);
+    expect([output.state, endedAtMs]).toEqual(['proved', T0 + 3600_000]);
+    expect(yields.filter((one) => one.type === 'timer')).toEqual([{ type: 'timer', atMs: T0 + 3600_000 }]);
+    expect(customStatuses[0]).toMatchObject({ state: 'scheduled' });
+  });
+
+  test('ends as cancelled when it was, and as carried out when another seat did it', async () => {
+    const reasons = [{ code: 'cancelled', detail: 'by boss' }];
+    const cancelled = { ...waiting, wish: { outcome: 'cancelled' as const, reasons } };
+    expect((await drivenBy([waiting, cancelled])).output).toMatchObject({ state: 'cancelled', problems: reasons });
+    const done = { outcome: 'carried-out' as const, reasons: [], decisionId: 'd-9', generation: 9 };
+    const { output, yields } = await drivenBy([waiting, { ...waiting, leads: false, decisionId: '', wish: done }]);
+    expect(output).toMatchObject({ state: 'proved', decisionId: 'd-9', generation: 9 });
+    expect(yields.at(-1)).toMatchObject({ name: 'verifyStep', input: { decisionId: 'd-9' } });
+  });
+
+  test('several groups one after the other; the worst of them is the answer', async () => {
+    const input: OperationInput = { ...INPUT, alsoGroups: ['payments'] };
+    const both = await drivenBy([looked('carried-out'), looked('refused', false)], input);
+    expect(both.output).toMatchObject({ state: 'refused', problems: [{ code: 'target-unhealthy' }] });
+    expect(both.output.steps.map((step) => step.name)).toContain('committed (default)');
+    const states = both.customStatuses.map((status) => (status as { state: string }).state);
+    expect(states.slice(0, -1).every((state) => state === 'running')).toBe(true);
+  });
+});
+
 describe('verify', () => {
   test('stops looking when it is settled; a whole one stays below 200 events', async () => {
     const { yields } = await drive(verify, {
@@ -164,6 +202,46 @@ describe('drill', () => {
       ['op-1-back', 'we'],
     ]);
     expect(yields.at(-1)).toMatchObject({ name: 'drillRecord' });
+  });
+
+  test('cancelled while it stays: goes back at once and says so', async () => {
+    let isCancelled = false;
+    const { output, endedAtMs, yields, customStatuses } = await drive(drill, {
+      input: { ...INPUT, kind: 'drill', seconds: 600 },
+      instanceId: 'op-1',
+      startMs: T0,
+      activity: (name, _input, nowMs) => {
+        if (name === 'drillCheck') return well;
+        if (name === 'readCancelled') {
+          isCancelled = nowMs >= T0 + 90_000;
+          return { ok: true, isCancelled };
+        }
+        if (name === 'decideAndCommit') return looked('carried-out');
+        return name === 'verifyStep' ? PROVED : { ok: true };
+      },
+    });
+    expect([output.state, endedAtMs]).toEqual(['cancelled', T0 + 90_000]);
+    expect(output.report.phases.map((phase) => phase.name)).toEqual(['failover to ne', 'failback to we']);
+    expect(yields.length).toBeLessThan(60);
+    const before = customStatuses.slice(0, -1).map((status) => (status as { state: string }).state);
+    expect(new Set(before)).toEqual(new Set(['running']));
+  });
+
+  test('comes back also from where it could not prove to be', async () => {
+    const failed: VerifyResult = { ...PROVED, state: 'failed', steps: [{ ...STEP, proof: 'failed' }] };
+    let proofs = 0;
+    const { output } = await drive(drill, {
+      input: { ...INPUT, kind: 'drill' },
+      instanceId: 'op-1',
+      startMs: T0,
+      activity: (name) => {
+        if (name === 'drillCheck') return well;
+        if (name === 'decideAndCommit') return looked('carried-out');
+        return name === 'verifyStep' ? (proofs++ === 0 ? failed : PROVED) : { ok: true };
+      },
+    });
+    expect(output).toMatchObject({ state: 'not-proved', problems: [{ code: 'proof-failed' }] });
+    expect(output.report.phases.map((phase) => phase.proved)).toEqual([false, true]);
   });
 
   test('does not begin while anything is unwell', async () => {

@@ -102,7 +102,7 @@ describe('tokens', () => {
         .filter((route) => route.role === null)
         .map((route) => route.name),
     ).toEqual(open);
-    expect(guarded.length).toBe(14);
+    expect(guarded.length).toBe(15);
   });
 
   test.each(guarded.map((route) => [route.name, route] as const))(
@@ -184,7 +184,9 @@ describe('reading', () => {
     const post = body.paths['/vips/{vip}/failover'].post;
     expect(post.security).toEqual([{ entra: ['Failover.Operate'] }]);
     expect(post.requestBody.content['application/json'].schema.required).toEqual(['reason']);
-    expect(Object.keys(body.paths).length).toBe(routes.length);
+    // One address shows and cancels an operation.
+    expect(Object.keys(body.paths).length).toBe(routes.length - 1);
+    expect(Object.keys(body.paths['/operations/{id}'])).toEqual(['get', 'delete']);
   });
 });
 
@@ -238,6 +240,37 @@ describe('changes', () => {
     const runbook = await failover({ to: 'northeurope', reason: 'patch' }, { headers, token: 'runbook' });
     expect(runbook.body).toMatchObject({ actorType: 'runbook' });
     expect(runbook.body.id).not.toBe(first.body.id);
+  });
+
+  test('a later move waits in the ledger; times that passed or lie too far ahead are refused', async () => {
+    const atMs = world.nowMs + 3600_000;
+    const { status, body } = await failover({ to: 'northeurope', reason: 'tonight', atMs });
+    expect(status).toBe(202);
+    const input = client.instances.get(body.id)?.input as OperationInput;
+    expect(input).toMatchObject({ deadlineMs: atMs + 120_000, wish: { intent: { notBeforeMs: atMs } } });
+    for (const wrong of [world.nowMs, world.nowMs + 31 * 24 * 3600_000]) {
+      expect(await failover({ reason: 'when?', atMs: wrong })).toMatchObject({
+        status: 400,
+        body: { code: 'bad-time' },
+      });
+    }
+  });
+
+  test('cancelling: unknown, waiting, committed and ended operations; twice is once', async () => {
+    const cancel = (id: string) => ask('cancel', { token: 'operator', params: { id }, query: { reason: 'not today' } });
+    expect(await cancel('op-none')).toMatchObject({ status: 404, body: { code: 'unknown-operation' } });
+    const { body } = await failover({ to: 'northeurope', reason: 'patch' });
+    const first = await cancel(body.id);
+    expect([first.status, first.body.kind, first.body.state]).toEqual([202, 'cancel', 'running']);
+    expect((await cancel(body.id)).body.id).toBe(first.body.id);
+    const input = client.instances.get(first.body.id)?.input as OperationInput;
+    expect(input.wish).toMatchObject({ type: 'cancel', operation: body.id, isDrill: false, reason: 'not today' });
+    client.instances.delete(first.body.id);
+    const instance = client.instances.get(body.id);
+    if (instance) instance.customStatus = { state: 'running', generation: 7, steps: [], problems: [] };
+    expect(await cancel(body.id)).toMatchObject({ status: 409, body: { code: 'already-committed' } });
+    if (instance) instance.customStatus = { state: 'proved', generation: 7, steps: [], problems: [] };
+    expect(await cancel(body.id)).toMatchObject({ status: 409, body: { code: 'operation-ended' } });
   });
 
   test('what the caller saw must still stand', async () => {
