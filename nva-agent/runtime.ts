@@ -28,12 +28,13 @@ import { answerOverride, loadOverrides } from './control/override-store.ts';
 import { Reporting } from './control/reporting.ts';
 import { restartNeeded } from './control/restart-needed.ts';
 import { type AgentStatus, buildStatus } from './control/status.ts';
+import { startDriver } from './drivers/driver.ts';
 import type { ProbeOutcome } from './health/window.ts';
 import { createLog, type Log, type LogSink } from './log.ts';
 import { planOf } from './plan.ts';
 import type { RunProbe } from './probes/probe.ts';
 import { wantedRoutes } from './route/wanted-routes.ts';
-import { type Speaker, startSpeaker } from './speaker.ts';
+import type { Speaker } from './speaker.ts';
 import { AGENT_VERSION } from './version.ts';
 
 /** What a test or the lab may replace; everything is real by default. */
@@ -167,6 +168,7 @@ class AgentRuntime implements RunningAgent {
       startedAtMs: this.#startedAtMs,
       nowMs: this.#clock.nowMs(),
       sessions: this.#speaker?.sessions() ?? [],
+      trouble: this.#speaker?.trouble() ?? null,
       counters: structuredClone({ ...this.#counts, reports: this.#reporting.counts }),
     });
   }
@@ -183,6 +185,7 @@ class AgentRuntime implements RunningAgent {
       ...config,
       listen: this.#config.listen,
       bgp: this.#config.bgp,
+      driver: this.#config.driver,
       stateDirectory: this.#config.stateDirectory,
     };
     this.#server?.reloadTls(this.#config.tls);
@@ -292,7 +295,7 @@ class AgentRuntime implements RunningAgent {
   async #startSpeaker(): Promise<Speaker> {
     const { region, nva } = this.#place();
     const { bgp, routerId, loadedTopology } = this.#config;
-    return await startSpeaker({
+    return await startDriver(this.#config.driver, {
       peers: region.routeServer.peers,
       localAsn: nva.asn,
       routerId: routerId ?? nva.address,
@@ -302,6 +305,7 @@ class AgentRuntime implements RunningAgent {
       listen: bgp.listen,
       nowMs: this.#clock.nowMs,
       onEvent: (peer, event) => this.#heardFromSession(peer, event),
+      onTrouble: (reason) => this.#log.error('routes and daemon', { trouble: reason ?? 'over' }),
     });
   }
 

@@ -20,6 +20,8 @@ export interface SpeakerOptions {
   /** A clock that does not jump, epoch ms. */
   readonly nowMs: () => number;
   readonly onEvent: (peer: string, event: SessionEvent) => void;
+  /** The desired set is not with the peers though it should be, and why; undefined when that is over. */
+  readonly onTrouble?: (reason: string | undefined) => void;
 }
 
 export interface Speaker {
@@ -28,6 +30,8 @@ export interface Speaker {
   /** Sends these prefixes once more to every peer, unchanged. */
   resend(prefixes: readonly string[]): void;
   sessions(): ReportSession[];
+  /** Why the desired set is not with the peers though it should be; undefined while nothing is known to be wrong. */
+  trouble(): string | undefined;
   /** Ends every session with a CEASE of this subcode and text. */
   stop(subcode: number, text: string): Promise<void>;
 }
@@ -55,6 +59,8 @@ export async function startSpeaker(options: SpeakerOptions): Promise<Speaker> {
       for (const { session } of peers) session.resend(prefixes);
     },
     sessions: () => peers.map(sessionReport),
+    // A session that is up has the set in the socket before `set` returns; one that is not says so itself.
+    trouble: () => undefined,
     stop: async (subcode, text) => {
       await listener?.close();
       await Promise.all(peers.map(({ session }) => session.stop(subcode, text)));

@@ -46,6 +46,30 @@ export const agentFileSchema = z.strictObject({
       listen: endpoint.optional(),
     })
     .prefault({}),
+  /** Who speaks BGP: the agent itself, or a daemon that this NVA runs already. */
+  driver: z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('native') }),
+      z.strictObject({
+        type: z.literal('bird'),
+        /** BIRD's control socket. */
+        socket: file.default('/run/bird/bird.ctl'),
+        /** Our include file, which BIRD's configuration includes by a pattern; best where a reboot empties it. */
+        include: file.default('/run/anycast-agent/bird.conf'),
+        table: z
+          .string()
+          .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'name of a BIRD table')
+          .default('master4'),
+        control: file.default('/usr/sbin/birdc'),
+      }),
+      z.strictObject({
+        type: z.literal('frr'),
+        vtysh: file.default('/usr/bin/vtysh'),
+        /** Folder of the vty sockets, where it is not FRR's own. */
+        vtySockets: file.optional(),
+      }),
+    ])
+    .prefault({ type: 'native' }),
   identity: z
     .strictObject({
       endpoint: z
@@ -88,6 +112,7 @@ export async function loadAgentConfig(path: string): Promise<Result<AgentConfig>
   const topology = await loadTopology(config.topology);
   const problems = [
     ...(topology.ok ? checkName(config, topology.value.topology) : topology.error),
+    ...checkDriver(config),
     ...(await checkFiles(config)),
   ];
   if (!topology.ok || problems.length > 0) return err(problems);
@@ -156,6 +181,15 @@ function checkName(config: AgentFile, topology: Topology): Finding[] {
   }
   if (findNva(topology, config.nva) !== undefined) return [];
   return [{ path: 'nva', code: 'unknown-nva', message: `${config.nva} is not among the topology's nvas` }];
+}
+
+/** A daemon has its own addresses and listener; to give them here would promise what nobody keeps. */
+function checkDriver({ driver, bgp, routerId }: AgentFile): Finding[] {
+  if (driver.type === 'native') return [];
+  const message = `the ${driver.type} daemon decides that in its own configuration`;
+  return Object.entries({ 'bgp.listen': bgp.listen, 'bgp.localAddress': bgp.localAddress, routerId })
+    .filter(([, value]) => value !== undefined)
+    .map(([path]) => ({ path, code: 'not-with-driver', message }));
 }
 
 async function checkFiles(config: AgentFile): Promise<Finding[]> {

@@ -9,6 +9,7 @@ export function restartNeeded(old: AgentConfig, now: AgentConfig): Finding[] {
   const pairs: [string, unknown, unknown][] = [
     ['listen', old.listen, now.listen],
     ['bgp', old.bgp, now.bgp],
+    ['driver', old.driver, now.driver],
     ['stateDirectory', old.stateDirectory, now.stateDirectory],
     ['nva', old.nva, now.nva],
     ['topology:routeServer', place(old)?.region.routeServer, place(now)?.region.routeServer],

@@ -19,6 +19,8 @@ export interface AgentStatus {
     Record<string, { readonly epoch: number; readonly generation: number; readonly issuedAtMs: number }>
   >;
   readonly sessions: readonly ReportSession[];
+  /** Why routes are not with the peers though they should be; null while nothing is known to be wrong. */
+  readonly trouble: string | null;
   readonly vips: readonly (ReportVip & { readonly group: string; readonly prefix: string })[];
   readonly overrides: readonly Override[];
   readonly counters: {
@@ -34,11 +36,12 @@ export interface StatusMoment {
   readonly startedAtMs: number;
   readonly nowMs: number;
   readonly sessions: readonly ReportSession[];
+  readonly trouble: string | null;
   readonly counters: AgentStatus['counters'];
 }
 
 export function buildStatus(state: AgentState, plan: AgentPlan, moment: StatusMoment): AgentStatus {
-  const { nowMs, region, bootId, startedAtMs, sessions, counters } = moment;
+  const { nowMs, region, bootId, startedAtMs, sessions, trouble, counters } = moment;
   return {
     v: 1,
     nva: plan.nva,
@@ -53,6 +56,7 @@ export function buildStatus(state: AgentState, plan: AgentPlan, moment: StatusMo
       [...state.orders].map(([group, { epoch, generation, issuedAtMs }]) => [group, { epoch, generation, issuedAtMs }]),
     ),
     sessions,
+    trouble,
     vips: plan.vips.flatMap((vip) => {
       const held = state.vips.get(vip.vip);
       return held === undefined ? [] : [{ ...reportVip(vip, held, nowMs), group: vip.group, prefix: vip.prefix }];
