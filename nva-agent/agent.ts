@@ -68,7 +68,8 @@ export type AgentEvent =
   | { readonly type: 'probed'; readonly vip: string; readonly outcome: ProbeOutcome }
   | { readonly type: 'sentinel-up' | 'sentinel-lost'; readonly vip: string }
   | { readonly type: 'data-plane'; readonly vip: string; readonly obstacle: Obstacle | undefined }
-  | { readonly type: 'order'; readonly order: Order }
+  /** `later`: vips whose routes wait for the next `start`, because their connections are being provided for. */
+  | { readonly type: 'order'; readonly order: Order; readonly later?: readonly string[] }
   | { readonly type: 'override'; readonly override: Override }
   | { readonly type: 'override-ended'; readonly vip: string }
   | { readonly type: 'session'; readonly peer: string }
@@ -133,7 +134,7 @@ export function step(state: AgentState, plan: AgentPlan, event: AgentEvent, nowM
     case 'data-plane':
       return stepDataPlane(state, plan, event.vip, event.obstacle, nowMs);
     case 'order':
-      return stepOrder(state, plan, event.order, nowMs);
+      return stepOrder(state, plan, event, nowMs);
     case 'override':
       return stepOverride(state, plan, event.override, nowMs);
     case 'override-ended':
@@ -200,10 +201,15 @@ function withVip(state: AgentState, name: string, vip: VipState): AgentState {
 }
 
 /** An order already verified, fenced and persisted. */
-function stepOrder(state: AgentState, plan: AgentPlan, order: Order, nowMs: number): AgentStep {
+function stepOrder(
+  state: AgentState,
+  plan: AgentPlan,
+  { order, later = [] }: Extract<AgentEvent, { type: 'order' }>,
+  nowMs: number,
+): AgentStep {
   const orders = new Map(state.orders);
   orders.set(order.group, order);
-  const vips = plan.vips.filter((vip) => vip.group === order.group);
+  const vips = plan.vips.filter((vip) => vip.group === order.group && !later.includes(vip.vip));
   const routed = applyRoutes({ ...state, orders }, plan, vips, nowMs);
   // Every generation is acknowledged, also one that changes nothing.
   return { state: routed.state, effects: [...routed.effects, { type: 'report' }] };

@@ -22,6 +22,13 @@ export const orderVipSchema = z.strictObject({
   med: z.int().min(0).max(4294967295).nullable(),
   onLocalFailure: z.enum(LOCAL_FAILURES),
   lastResortPrepend: z.int().min(0).max(40),
+  /**
+   * NVA whose connections of this vip may still live: it carried the vip before a planned move to this one. Absent
+   * after a takeover: there is nobody to hand packets to, and nothing to wait for.
+   */
+  previousOwner: z.string().min(1).optional(),
+  /** NVA that carries the vip after a planned move away from this one. */
+  nextOwner: z.string().min(1).optional(),
   /** Identifier of the decision that set this row, for the audit trail. */
   decision: z.string(),
 });

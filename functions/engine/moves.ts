@@ -1,4 +1,5 @@
 // A move: which rung makes the target the unique best at once, what it changes, and who has to let it pass.
+import { hasSecondChance } from '../../shared/data-plane-checks.ts';
 import type { ActorType } from '../../shared/vocabulary.ts';
 import { causeOf, countMove } from './budget.ts';
 import { guardMove } from './guards.ts';
@@ -80,14 +81,22 @@ function carryOut(vr: VipRound, move: Move, aim: TargetRung): void {
       detail: `${move.target} moved to rung 0, which another region may still have on the wire`,
     });
   }
-  const { flapPenalty } = vr.policy;
+  const { previous: _earlier, ...kept } = vr.policy;
+  const { flapPenalty } = kept;
   vr.policy = {
-    ...vr.policy,
+    ...kept,
+    ...(handsOver(vr, left) ? { previous: left } : {}),
     acting: move.target,
     actingSinceMs: nowMs,
     changedAtMs: nowMs,
     flapPenalty: isAutomatic ? addMove(flapPenalty, config.guards.flapPenalty, nowMs) : flapPenalty,
   };
+}
+
+/** Whether connections of the region that is left may live on: it works, and this vip gives them a second chance. */
+function handsOver(vr: VipRound, left: string): boolean {
+  const { verdict } = verdictOf(vr, left);
+  return hasSecondChance(vr.vip) && (verdict === 'healthy' || verdict === 'degraded');
 }
 
 /** The region that acted keeps its rung; only its role changes, and the ledger notes on what evidence it left. */

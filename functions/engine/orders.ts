@@ -1,4 +1,5 @@
 // Compiles the policy into orders: for every NVA the whole desired set of the group, as the ladder counts it.
+import { hasSecondChance } from '../../shared/data-plane-checks.ts';
 import { lastResortRung, prependCount } from '../../shared/ladder.ts';
 import { ORDER_LIFETIME_MS, type Order, type OrderVip } from '../../shared/order.ts';
 import { prependAsnOf } from '../../shared/topology.ts';
@@ -62,8 +63,37 @@ function orderRow(
     med: typeof vip.med === 'number' ? vip.med : (vip.med?.[part] ?? null),
     onLocalFailure: localFailureOf(vip, row, issuedAtMs),
     lastResortPrepend: prependCount(config.ladder, lastResort, isStandby),
+    ...owners(config, vip, vipPolicy, region),
     decision: vipPolicy.decision,
   };
+}
+
+/** Whom an NVA of this region shares connections of the vip with when traffic moves to it, or away from it. */
+function owners(
+  config: EngineConfig,
+  vip: Vip,
+  policy: VipPolicy,
+  region: Region,
+): Pick<OrderVip, 'previousOwner' | 'nextOwner'> {
+  if (!hasSecondChance(vip)) return {};
+  const { acting, previous } = policy;
+  if (vip.mode === 'active-active') {
+    // Every change of the members moves connections between all of them; with two there is only one to name.
+    const [other, ...more] = vip.regions.filter((name) => name !== region.name);
+    const owner = more.length > 0 ? undefined : ownerOf(config, policy, other);
+    return owner === undefined ? {} : { previousOwner: owner, nextOwner: owner };
+  }
+  if (previous === undefined || previous === acting) return {};
+  const named = region.name === acting ? previous : region.name === previous ? acting : undefined;
+  const owner = ownerOf(config, policy, named);
+  if (owner === undefined) return {};
+  return region.name === acting ? { previousOwner: owner } : { nextOwner: owner };
+}
+
+/** The NVA that carries the vip in a region: its active one, or the first. */
+function ownerOf(config: EngineConfig, policy: VipPolicy, name: string | undefined): string | undefined {
+  const region = config.topology.regions.find((candidate) => candidate.name === name);
+  return region === undefined ? undefined : (policy.regions[region.name]?.active ?? region.nvas[0]?.name);
 }
 
 /** A drained region stays where it is; a forced one carries on whatever its own probes say. */

@@ -80,6 +80,8 @@ export interface VipPolicy {
   /** primary-backup: the region that acts. active-active: the first member (all act). */
   readonly acting: string;
   readonly actingSinceMs: number;
+  /** Region that acted before a planned move, while it still worked: its connections may live on. Absent after a takeover. */
+  readonly previous?: string;
   readonly regions: Readonly<Record<string, RegionPolicy>>;
   /** Decaying penalty of moves: value at `atMs`. */
   readonly flapPenalty: FlapPenalty;
