@@ -13,6 +13,7 @@ import {
   wantedRoute,
 } from './route/announcement.ts';
 import { type Pacing, paceChange, paceResend } from './route/pacing.ts';
+import { SplitMap } from './split-map.ts';
 import { keptVip, newVip, type Obstacle } from './vip-start.ts';
 
 /** One vip as this NVA has to look after it. */
@@ -195,9 +196,7 @@ function stepDataPlane(
 }
 
 function withVip(state: AgentState, name: string, vip: VipState): AgentState {
-  const vips = new Map(state.vips);
-  vips.set(name, vip);
-  return { ...state, vips };
+  return { ...state, vips: SplitMap.of(state.vips).with(name, vip) };
 }
 
 /** An order already verified, fenced and persisted. */

@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, statS
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { bundleAgent, RUNTIME_ENVIRONMENT, RUNTIME_FLAGS } from './bundle.ts';
 
 const HERE = 'nva-agent/packaging';
 const OUT = 'dist/agent';
@@ -23,24 +23,6 @@ const { values } = parseArgs({
   },
 });
 
-/** One file that needs nothing but the runtime. */
-export async function bundleAgent(outfile: string): Promise<void> {
-  await build({
-    entryPoints: ['nva-agent/main.ts'],
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    minify: true,
-    legalComments: 'none',
-    outfile,
-    // Packages written as CommonJS call require for Node's own modules, and write-file-atomic reads __filename.
-    banner: {
-      js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);const __filename=import.meta.filename;",
-    },
-  });
-}
-
 function stage(root: string, runtime: string, version: string): void {
   const file = (path: string, mode: number, content: string | Uint8Array) => {
     const target = join(root, path);
@@ -52,11 +34,11 @@ function stage(root: string, runtime: string, version: string): void {
   mkdirSync(join(root, 'usr/lib/anycast-agent'), { recursive: true });
   copyFileSync(join(runtime, 'bin/node'), join(root, 'usr/lib/anycast-agent/node'));
   chmodSync(join(root, 'usr/lib/anycast-agent/node'), 0o755);
-  // A small young generation: the agent's garbage is short-lived and its memory is counted (see docs/benchmarks.md).
+  const setting = Object.entries(RUNTIME_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
   file(
     'usr/bin/anycast-agent',
     0o755,
-    '#!/bin/sh\nexec /usr/lib/anycast-agent/node --max-semi-space-size=1 /usr/lib/anycast-agent/agent.mjs "$@"\n',
+    `#!/bin/sh\n${setting.join(' ')} exec /usr/lib/anycast-agent/node ${RUNTIME_FLAGS.join(' ')} /usr/lib/anycast-agent/agent.mjs "$@"\n`,
   );
   file('lib/systemd/system/anycast-agent.service', 0o644, text('anycast-agent.service'));
   file('usr/share/man/man8/anycast-agent.8.gz', 0o644, gzipSync(text('anycast-agent.8'), { level: 9 }));

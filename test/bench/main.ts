@@ -10,6 +10,7 @@ type Bench = () => Promise<readonly BenchResult[]> | readonly BenchResult[];
 const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: () => Promise<Bench> }>> = {
   codec: { group: 'agent', load: async () => (await import('./codec.ts')).benchCodec },
   reflex: { group: 'agent', load: async () => (await import('./reflex.ts')).benchReflex },
+  'agent-memory': { group: 'agent', load: async () => (await import('./agent-memory.ts')).benchAgentMemory },
   decide: { group: 'control', load: async () => (await import('./decide.ts')).benchDecide },
   lab: { group: 'lab', load: async () => (await import('./lab.ts')).benchLab },
 };
