@@ -14,6 +14,7 @@ import { systemClock } from './adapters/system-clock.ts';
 import { createTableOutbox } from './adapters/table-outbox.ts';
 import { createTableProofs } from './adapters/table-proofs.ts';
 import { createTableReports } from './adapters/table-reports.ts';
+import { createVetoWebhook } from './adapters/veto-webhook.ts';
 import { readAssets } from './dashboard/assets.ts';
 import { createDeployment, type Plane } from './deployment.ts';
 import { registerControlPlane } from './register.ts';
@@ -46,6 +47,7 @@ export function createPlane(settings: Settings, credential: TokenCredential): Pl
     probe: agents,
     tokens: createEntraTokens({ ...settings.entra, audience: settings.seat.audience }),
     signer: createOrderSigner(settings.orderKey),
+    vetoes: createVetoWebhook(credential),
     dashboard: {
       assets: readAssets(folder ?? join(import.meta.dirname, 'dashboard')),
       ...(signIn && { signIn }),

@@ -45,7 +45,7 @@ export type LeadOutcome =
 export async function changeLedger(
   plane: Plane,
   group: string,
-  change: (held: Held) => Change | undefined,
+  change: (held: Held) => Change | undefined | Promise<Change | undefined>,
 ): Promise<LeadOutcome> {
   const leaseId = leaseIdOf(plane.deployment.seat.name, group);
   for (let attempt = 0; attempt < COMMIT_ATTEMPTS_MAX; attempt += 1) {
@@ -65,7 +65,7 @@ export async function changeLedger(
     if (lease === 'absent') continue;
     const held = take(plane, group, stored.text, sight);
     await confirmPending(plane, group, held.before);
-    const wanted = change(held);
+    const wanted = await change(held);
     if (wanted === undefined && !held.mustCommit)
       return { type: 'leads', ledger: held.ledger, sight, isCommitted: false };
     const next = seal(plane, group, held, wanted ?? { ledger: held.ledger, drafts: [] });

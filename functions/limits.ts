@@ -50,3 +50,9 @@ export const CONCLUDED_MAX = 200;
 /** Looks a staying drill takes at whether it is still wanted. */
 export const DRILL_CHECKS_MAX = 20;
 export const DRILL_CHECK_MS = 10_000;
+/** Targets asked about in one look, one after the other: what is refused leads to the next. */
+export const VETO_ROUNDS_MAX = 3;
+/** All questions of one look together; a takeover is never delayed for longer. */
+export const VETO_TIME_MS = 2_000;
+/** Questions at once; a move beyond them counts as not answered. */
+export const VETO_ASKS_MAX = 32;

@@ -5,10 +5,10 @@ import type { ApiRole } from '../shared/api.ts';
 import type { AuditRecord } from '../shared/audit.ts';
 import type { Order } from '../shared/order.ts';
 import type { ObserverReport, Report } from '../shared/report.ts';
-import type { Nva, Region } from '../shared/topology-schema.ts';
+import type { Nva, Region, Veto } from '../shared/topology-schema.ts';
 import type { Proof, Sequence } from '../shared/vocabulary.ts';
 import type { Dashboard } from './dashboard/assets.ts';
-import type { LearnedEvidence, SeatView, SignalEvidence } from './engine/types.ts';
+import type { LearnedEvidence, SeatView, SignalEvidence, VetoEvidence } from './engine/types.ts';
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -53,6 +53,8 @@ export interface StoredEvidence {
   readonly observers: Readonly<Record<string, { readonly receivedAtMs: number; readonly report: ObserverReport }>>;
   readonly probes: Readonly<Record<string, StoredProbe>>;
   readonly signals: Readonly<Record<string, Readonly<Record<string, SignalEvidence>>>>;
+  /** Newest refusal of a veto webhook, by vip. */
+  readonly vetoes: Readonly<Record<string, VetoEvidence>>;
 }
 
 /** What this seat heard. One seat never sees another's rows, so its view stays its own. */
@@ -61,6 +63,7 @@ export interface ReportStore {
   putObserverReport(group: string, receivedAtMs: number, report: ObserverReport): Promise<void>;
   putProbe(group: string, nva: string, probe: StoredProbe): Promise<void>;
   putSignals(group: string, vip: string, signals: Readonly<Record<string, SignalEvidence>>): Promise<void>;
+  putVeto(group: string, vip: string, veto: VetoEvidence): Promise<void>;
   read(group: string): Promise<StoredEvidence>;
   /** When each NVA of the group was last heard, without reading the reports. */
   heard(group: string): Promise<Readonly<Record<string, number>>>;
@@ -169,6 +172,28 @@ export interface SignalSource {
   query(kql: string): Promise<readonly { readonly region: string; readonly isHealthy: boolean }[]>;
 }
 
+/** What a veto webhook is told of a move that automation is about to make. */
+export interface VetoQuestion {
+  readonly deployment: string;
+  readonly group: string;
+  readonly vip: string;
+  readonly prefix: string;
+  readonly from: string;
+  readonly to: string;
+  readonly kind: string;
+  readonly reason: string;
+  readonly detail: string;
+  /** The acting region is unhealthy or lost. */
+  readonly isNecessary: boolean;
+  readonly decisionId: string;
+  readonly atMs: number;
+}
+
+export interface VetoSource {
+  /** Answers within the veto's own time, or throws OperatingError. */
+  ask(veto: Veto, question: VetoQuestion): Promise<{ readonly isAllowed: boolean; readonly detail: string }>;
+}
+
 // ---------------------------------------------------------------- identity
 
 export interface Principal {
@@ -208,6 +233,8 @@ export interface Ports {
   readonly sink?: AuditSink;
   /** Absent: signals are unknown. */
   readonly signals?: SignalSource;
+  /** Absent: configured vetoes count as not answering. */
+  readonly vetoes?: VetoSource;
   /** Absent: no page is served. */
   readonly dashboard?: Dashboard;
 }

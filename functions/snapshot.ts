@@ -46,7 +46,7 @@ export function toSnapshot(plane: Plane, group: string, ledger: Ledger, sight: S
     learned: sight.proofs.learned,
     seatViews: sight.views.filter((view) => view.seat !== seat.name),
     signals: sight.evidence.signals,
-    vetoes: {},
+    vetoes: sight.evidence.vetoes,
   };
 }
 

@@ -101,6 +101,18 @@ const tunnelSchema = z.strictObject({
   mtu: z.int().min(1230).max(8950).default(1450),
 });
 
+const vetoSchema = z
+  .strictObject({
+    /** Holds no secret: the file is read by many. */
+    url: httpUrl.describe(
+      'Asked by POST before automation changes the acting region; answers {"allow": bool, "reason"?}',
+    ),
+    timeoutMs: z.int().min(50).max(2000).default(1500).describe('A takeover waits for the answer at most this long'),
+    onTimeout: z.enum(['allow', 'deny']).default('allow').describe('What no answer, or none that makes sense, means'),
+    audience: z.string().min(1).optional().describe('Ask with a token of the managed identity for this audience'),
+  })
+  .describe('A webhook that may refuse automatic moves; people and holds are never asked about');
+
 const vipSchema = z.strictObject({
   name,
   group: name.default('default'),
@@ -127,6 +139,8 @@ const vipSchema = z.strictObject({
     )
     .max(8)
     .default([]),
+  /** Instead of guards.veto, for this vip. */
+  veto: vetoSchema.optional(),
   dataPlane: dataPlaneSchema.prefault({}),
   /** How an observer asks the vip and learns which region answered. */
   observe: z.strictObject({ url: httpUrl, header: z.string().min(1).default('x-anycast-region') }).optional(),
@@ -209,6 +223,8 @@ const guardsSchema = z.strictObject({
     )
     .max(32)
     .default([]),
+  /** Asked before automation moves any vip that names no veto of its own. */
+  veto: vetoSchema.optional(),
   /** shadow: decide and audit, never act. */
   mode: z.enum(['act', 'shadow']).default('act'),
 });
@@ -276,3 +292,4 @@ export type Nva = Region['nvas'][number];
 export type Vip = Topology['vips'][number];
 export type Seat = Topology['seats'][number];
 export type Guards = Topology['guards'];
+export type Veto = z.infer<typeof vetoSchema>;

@@ -1,12 +1,13 @@
 // The look itself: evidence and ledger in, decision committed, a small answer out.
 
-import { type Looked, look, nvasBehind } from '../decision.ts';
+import { type Look, type Looked, nvasBehind } from '../decision.ts';
 import { nvasOf, type Plane } from '../deployment.ts';
 import { findDrift } from '../drift.ts';
 import { changeLedger, confirmPending, type Held } from '../lead.ts';
 import type { Ledger } from '../ledger.ts';
 import { writeView } from '../seat-view.ts';
 import { snapshotHash, toSnapshot } from '../snapshot.ts';
+import { lookWithVetoes } from '../vetoes.ts';
 import { concludedOutcome } from '../wishes.ts';
 import { attempt } from './attempt.ts';
 import type { DecideInput, DecideResult, OpenProofRef } from './names.ts';
@@ -20,8 +21,8 @@ async function run(plane: Plane, input: DecideInput): Promise<DecideResult> {
   const { group } = input;
   const config = plane.deployment.configOf(group);
   const seen: { looked?: Looked } = {};
-  const outcome = await changeLedger(plane, group, (held) => {
-    seen.looked = lookAt(plane, held, input);
+  const outcome = await changeLedger(plane, group, async (held) => {
+    seen.looked = await lookWithVetoes(plane, toLook(plane, held, input));
     return seen.looked.change;
   });
   const leads = outcome.type === 'leads';
@@ -54,10 +55,10 @@ async function confirmEarly(plane: Plane, group: string, ledger: Ledger): Promis
   });
 }
 
-function lookAt(plane: Plane, held: Held, input: DecideInput): Looked {
+function toLook(plane: Plane, held: Held, input: DecideInput): Look {
   const snapshot = toSnapshot(plane, input.group, held.ledger, held.sight);
   const config = plane.deployment.configOf(input.group);
-  return look({
+  return {
     ledger: held.ledger,
     snapshot,
     config,
@@ -66,7 +67,7 @@ function lookAt(plane: Plane, held: Held, input: DecideInput): Looked {
     snapshotHash: snapshotHash(snapshot),
     correlationId: input.correlationId,
     ...(input.wish && { wish: input.wish }),
-  });
+  };
 }
 
 /** A follower changes nothing, but what the leader made of a wish stands in the ledger for everybody to read. */

@@ -3,7 +3,7 @@ import type { TableClient } from '@azure/data-tables';
 import { odata } from '@azure/data-tables';
 import { OperatingError } from '../../shared/errors.ts';
 import type { ObserverReport, Report } from '../../shared/report.ts';
-import type { SignalEvidence } from '../engine/types.ts';
+import type { SignalEvidence, VetoEvidence } from '../engine/types.ts';
 import type { ReportStore, StoredEvidence, StoredProbe } from '../ports.ts';
 import { pack, unpack } from './packed.ts';
 import { inTime, withTable } from './storage-account.ts';
@@ -44,6 +44,7 @@ export function createTableReports(table: TableClient, seat: string): ReportStor
     putObserverReport: (group, atMs, report) => put('report-write', group, `observer:${report.observer}`, atMs, report),
     putProbe: (group, nva, probe) => put('probe-write', group, `probe:${nva}`, probe.atMs, probe),
     putSignals: (group, vip, signals) => put('signal-write', group, `signal:${vip}`, 0, signals),
+    putVeto: (group, vip, veto) => put('veto-write', group, `veto:${vip}`, veto.atMs, veto),
     read: (group) => withTable(table, 'report-read', async () => toEvidence(await rows(group))),
     heard: (group) =>
       withTable(table, 'report-read', async () => {
@@ -67,5 +68,6 @@ function toEvidence(rows: readonly Row[]): StoredEvidence {
     observers: named('observer', received<ObserverReport>),
     probes: named('probe', (row) => unpack(row) as StoredProbe),
     signals: named('signal', (row) => unpack(row) as Record<string, SignalEvidence>),
+    vetoes: named('veto', (row) => unpack(row) as VetoEvidence),
   };
 }

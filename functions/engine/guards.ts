@@ -111,9 +111,12 @@ const isFailing = (vr: VipRound, region: string): boolean => {
   return verdict === 'unhealthy' || verdict === 'lost';
 };
 
-const veto: Check = (vr) => {
+const veto: Check = (vr, move) => {
   const found = vr.round.snapshot.vetoes[vr.vip.name];
   if (found === undefined || vr.round.nowMs - found.atMs > VETO_MS) return undefined;
+  // What was refused while the acting region was well is asked again when it is not.
+  if (move.isNecessary && found.isNecessary === false) return undefined;
+  if (found.targets?.includes(move.target) === false) return undefined;
   return { detail: found.detail, untilMs: found.atMs + VETO_MS + 1 };
 };
 

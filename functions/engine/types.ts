@@ -25,8 +25,8 @@ export interface Snapshot {
   readonly seatViews: readonly SeatView[];
   /** External evidence (Log Analytics queries), by vip, then region. Absent means unknown. */
   readonly signals: Readonly<Record<string, Readonly<Record<string, SignalEvidence>>>>;
-  /** Answers of the configured veto webhooks, by vip. Absent means not asked or no answer in time: no veto. */
-  readonly vetoes: Readonly<Record<string, { readonly atMs: number; readonly detail: string }>>;
+  /** Refusals of the configured veto webhooks, by vip. Absent: not asked, or nothing was refused. */
+  readonly vetoes: Readonly<Record<string, VetoEvidence>>;
 }
 
 export interface SeatEvidence {
@@ -56,6 +56,15 @@ export interface SeatView {
   readonly region: string;
   readonly atMs: number;
   readonly heardAtMs: Readonly<Record<string, number>>;
+}
+
+export interface VetoEvidence {
+  readonly atMs: number;
+  readonly detail: string;
+  /** Targets that were refused; absent: any. */
+  readonly targets?: readonly string[];
+  /** Whether the acting region was unhealthy or lost then: a takeover was refused, not a move by choice. */
+  readonly isNecessary?: boolean;
 }
 
 export interface SignalEvidence {

@@ -9,7 +9,7 @@ const copy = <T>(value: T): T => structuredClone(value);
 export function createMemoryReports(): ReportStore {
   const groups = new Map<string, Mutable<StoredEvidence>>();
   const of = (group: string): Mutable<StoredEvidence> => {
-    const known = groups.get(group) ?? { reports: {}, observers: {}, probes: {}, signals: {} };
+    const known = groups.get(group) ?? { reports: {}, observers: {}, probes: {}, signals: {}, vetoes: {} };
     groups.set(group, known);
     return known;
   };
@@ -25,6 +25,9 @@ export function createMemoryReports(): ReportStore {
     },
     async putSignals(group, vip, signals) {
       of(group).signals[vip] = copy(signals);
+    },
+    async putVeto(group, vip, veto) {
+      of(group).vetoes[vip] = copy(veto);
     },
     read: async (group) => copy(of(group)),
     heard: async (group) =>
