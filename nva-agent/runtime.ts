@@ -27,7 +27,11 @@ import { loadOrders, realDisk, type StateDisk } from './control/order-store.ts';
 import { answerOverride, loadOverrides } from './control/override-store.ts';
 import { Reporting } from './control/reporting.ts';
 import { restartNeeded } from './control/restart-needed.ts';
+import { scrape } from './control/scrape.ts';
+import { noteSessionEvent } from './control/session-notes.ts';
 import { type AgentStatus, buildStatus } from './control/status.ts';
+import { DataPlaneWiring } from './data-plane-wiring.ts';
+import { dataPlaneOf } from './dataplane/plan.ts';
 import { startDriver } from './drivers/driver.ts';
 import type { ProbeOutcome } from './health/window.ts';
 import { createLog, type Log, type LogSink } from './log.ts';
@@ -91,6 +95,7 @@ class AgentRuntime implements RunningAgent {
   #socket: { close(): Promise<void> } | undefined;
   readonly #reporting: Reporting;
   readonly #applications: Applications;
+  readonly #dataPlane: DataPlaneWiring;
   #timer: NodeJS.Timeout | undefined;
   readonly #startedAtMs: number;
   readonly #counts = { orders: {} as Record<string, number>, probes: 0 };
@@ -121,12 +126,19 @@ class AgentRuntime implements RunningAgent {
       view: () => ({ state: this.#state, plan: this.#plan, sessions: this.#speaker?.sessions() ?? [] }),
       onOrder: (jws, seat) => void this.#takeHandedOrder(jws, seat),
     });
+    this.#dataPlane = new DataPlaneWiring({
+      folder: join(config.stateDirectory, 'dataplane'),
+      log: this.#log,
+      nowMs: this.#clock.nowMs,
+      state: () => this.#state,
+      tell: (vip, obstacle) => this.#dispatch({ type: 'data-plane', vip, obstacle }),
+    });
     this.#desk = createOrderDesk({
       plan: () => this.#plan,
       keys: () => pinnedKeys(this.#config.loadedTopology),
       stateDirectory: config.stateDirectory,
       last: (group) => this.#state.orders.get(group),
-      apply: (order) => this.#dispatch({ type: 'order', order }),
+      apply: (order) => this.#carryOut(order),
       count: (outcome, detail) => this.#countOrder(outcome, detail),
       wallMs: this.#clock.wallMs,
       disk: ports.disk ?? realDisk,
@@ -146,6 +158,7 @@ class AgentRuntime implements RunningAgent {
     this.#applications.watch(this.#config.loadedTopology, this.#plan);
     this.#isStarted = true;
     this.#dispatch({ type: 'start' });
+    this.#dataPlane.configure(dataPlaneOf(this.#config.loadedTopology, this.#place()));
     this.#reporting.configure(this.#config);
     this.#log.info('started', {
       bootId: this.bootId,
@@ -170,10 +183,14 @@ class AgentRuntime implements RunningAgent {
       sessions: this.#speaker?.sessions() ?? [],
       trouble: this.#speaker?.trouble() ?? null,
       counters: structuredClone({ ...this.#counts, reports: this.#reporting.counts }),
+      dataPlane: this.#dataPlane.view() ?? null,
     });
   }
 
   async stop(): Promise<void> {
+    // A second stop waits for nothing any more.
+    if (this.#state.phase !== 'running') this.#dataPlane.hurry();
+    else await this.#dataPlane.shareForStop();
     this.#dispatch({ type: 'stop' });
     await this.gone;
   }
@@ -194,11 +211,20 @@ class AgentRuntime implements RunningAgent {
     this.#reporting.configure(this.#config);
     this.#applications.watch(this.#config.loadedTopology, this.#plan);
     this.#dispatch({ type: 'reload', plan: this.#plan });
+    const goneMs = this.#config.stop.withdrawSeconds * 1000;
+    this.#dataPlane.configure(dataPlaneOf(this.#config.loadedTopology, this.#place()), { goneMs });
     this.#log.info('reloaded', { vips: this.#plan.vips.length, restartNeededFor: found.map((f) => f.path) });
     return found;
   }
 
   // ---------------------------------------------------------------- the step and what it asks for
+
+  /** Routes whose connections live elsewhere wait a moment for those to be provided for; all others change now. */
+  #carryOut(order: Order): void {
+    const go = () => this.#dispatch({ type: 'start' });
+    const later = this.#dataPlane.share(order, this.#state.orders.get(order.group), go);
+    this.#dispatch({ type: 'order', order, later });
+  }
 
   #dispatch(event: AgentEvent): void {
     const { state, effects } = step(this.#state, this.#plan, event, this.#clock.nowMs());
@@ -228,6 +254,9 @@ class AgentRuntime implements RunningAgent {
         return;
       case 'route':
         this.#log.warn('route', { vip: effect.vip, from: effect.from, to: effect.to });
+        if (effect.from?.lastResort === true && effect.to?.lastResort === false) {
+          this.#dataPlane.shareOnReturn(effect.vip);
+        }
         return;
       case 'override-expired':
         this.#log.warn('override expired', { vip: effect.vip });
@@ -257,6 +286,7 @@ class AgentRuntime implements RunningAgent {
     this.#applications.stop();
     await this.#speaker?.stop(CEASE.ADMINISTRATIVE_SHUTDOWN, SHUTDOWN_TEXT);
     await this.#reporting.end();
+    await this.#dataPlane.end(this.#config.stop.drainSeconds * 1000);
     await Promise.all([this.#server?.close(), this.#socket?.close()]);
     this.#log.info('stopped');
     this.#settleGone();
@@ -310,31 +340,7 @@ class AgentRuntime implements RunningAgent {
   }
 
   #heardFromSession(peer: string, event: SessionEvent): void {
-    switch (event.type) {
-      case 'state': {
-        this.#metrics.sessionUp.set({ peer }, event.state === 'Established' ? 1 : 0);
-        const isTold = event.state === 'Established' || event.previous === 'Established';
-        if (!isTold) return;
-        this.#log.warn('session', { peer, from: event.previous, to: event.state });
-        this.#dispatch({ type: 'session', peer });
-        return;
-      }
-      case 'notification':
-        this.#log.warn('notification', { peer, direction: event.direction, name: event.name, text: event.text });
-        return;
-      case 'connection-failed':
-        this.#log.warn('connection failed', { peer, reason: event.reason });
-        return;
-      case 'route-refresh':
-        this.#log.info('route refresh asked for', { peer });
-        return;
-      case 'advertised':
-        this.#metrics.updates.inc({ peer });
-        return;
-      case 'update':
-        // Route Server tells us its routes; we originate only.
-        return;
-    }
+    if (noteSessionEvent(peer, event, this.#log, this.#metrics)) this.#dispatch({ type: 'session', peer });
   }
 
   async #takeHandedOrder(jws: string, seat: string): Promise<void> {
@@ -382,15 +388,8 @@ class AgentRuntime implements RunningAgent {
     };
   }
 
-  /** Gauges that are a view of the state are set when somebody looks. */
   async #scrape(): Promise<string> {
-    const { announced, prepend, flapPenalty, registry } = this.#metrics;
-    for (const gauge of [announced, prepend, flapPenalty]) gauge.reset();
-    for (const vip of this.status().vips) {
-      announced.set({ vip: vip.vip, prefix: vip.prefix }, vip.announced === null ? 0 : 1);
-      if (vip.announced !== null) prepend.set({ vip: vip.vip }, vip.announced.prepend);
-      flapPenalty.set({ vip: vip.vip }, vip.flapPenalty);
-    }
-    return await registry.metrics();
+    await this.#dataPlane.refresh();
+    return await scrape(this.#metrics, this.status());
   }
 }

@@ -86,7 +86,14 @@ export const agentFileSchema = z.strictObject({
   routerId: address.optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
   /** How long a stopping agent rests on last resort, and how long it waits after withdrawing. */
-  stop: z.strictObject({ lastResortSeconds: waitSeconds, withdrawSeconds: waitSeconds }).prefault({}),
+  stop: z
+    .strictObject({
+      lastResortSeconds: waitSeconds,
+      withdrawSeconds: waitSeconds,
+      /** Connections through a data plane of ours get this long to finish after that. */
+      drainSeconds: z.number().min(0).max(3600).default(30),
+    })
+    .prefault({}),
 });
 
 export type AgentFile = z.infer<typeof agentFileSchema>;

@@ -1,6 +1,7 @@
 // The status document of an agent: what `GET /v1/status` and the status verb show. Values in, values out.
 import type { ReportSession, ReportVip } from '../../shared/report.ts';
 import type { AgentPlan, AgentState, Override } from '../agent.ts';
+import type { DataPlaneView } from '../data-plane-view.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { reportVip } from './reports.ts';
 
@@ -23,6 +24,8 @@ export interface AgentStatus {
   readonly trouble: string | null;
   readonly vips: readonly (ReportVip & { readonly group: string; readonly prefix: string })[];
   readonly overrides: readonly Override[];
+  /** Null while the traffic of all vips is somebody else's. */
+  readonly dataPlane: DataPlaneView | null;
   readonly counters: {
     readonly orders: Readonly<Record<string, number>>;
     readonly probes: number;
@@ -38,6 +41,7 @@ export interface StatusMoment {
   readonly sessions: readonly ReportSession[];
   readonly trouble: string | null;
   readonly counters: AgentStatus['counters'];
+  readonly dataPlane: DataPlaneView | null;
 }
 
 export function buildStatus(state: AgentState, plan: AgentPlan, moment: StatusMoment): AgentStatus {
@@ -62,6 +66,7 @@ export function buildStatus(state: AgentState, plan: AgentPlan, moment: StatusMo
       return held === undefined ? [] : [{ ...reportVip(vip, held, nowMs), group: vip.group, prefix: vip.prefix }];
     }),
     overrides: [...state.overrides.values()],
+    dataPlane: moment.dataPlane,
     counters,
   };
 }

@@ -4,14 +4,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OperatingError } from '../../shared/errors.ts';
 import { countConnections } from './connection-table.ts';
 import { applyDevices } from './device-changes.ts';
+import { parseDevices } from './devices.ts';
 import { type Execute, execute as executeHere } from './execution.ts';
 import { counterName, needsForwarding, renderNftables } from './forward-rules.ts';
 import { createHaproxy } from './haproxy.ts';
 import type { ProxyFigures } from './haproxy-answers.ts';
-import { applySettings, FORWARDING, type Settings, SHARED_TRACKING, STRICT_TRACKING } from './kernel-settings.ts';
-import { type Applied, applyTable, readCounters } from './nftables.ts';
+import { needsProxy } from './haproxy-config.ts';
+import {
+  applySettings,
+  FORWARDING,
+  readSetting,
+  type Settings,
+  SHARED_TRACKING,
+  STRICT_TRACKING,
+} from './kernel-settings.ts';
+import { type Applied, applyTable, listTable, readCounters } from './nftables.ts';
 import { type DataPlaneConfig, type DataPlaneVip, FORWARD_TABLE } from './plan.ts';
 import { createSecondChance, type SecondChance, type SecondChanceStatus } from './second-chance.ts';
+import { servedVips } from './served.ts';
 import { createSharedSessions } from './shared-sessions.ts';
 import { needsSharedSessions } from './shared-sessions-config.ts';
 import {
@@ -63,6 +73,10 @@ export interface DataPlane {
   /** Takes away everything that is ours, kernel settings included. Connections get `graceMs` to finish. */
   remove(graceMs?: number): Promise<void>;
   status(): Promise<DataPlaneStatus>;
+  /** Vips whose traffic would reach their application as the machine stands now. For after a failed `apply`. */
+  served(): Promise<readonly string[]>;
+  /** Whether the reverse proxy runs, or none is needed. Cheap: a question on its socket. */
+  isProxyUp(): Promise<boolean>;
   /** Waits until the vip's connections are done, at most its drainSeconds. The route must have moved away before. */
   drain(vip: string, signal?: AbortSignal): Promise<DrainOutcome>;
   readonly secondChance: SecondChance;
@@ -178,6 +192,17 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       }));
       return { vips, problems, secondChance: await secondChance.status() };
     },
+    served: async () => {
+      const [worker] = (await haproxy.figures()).values();
+      return servedVips(config, {
+        devices: parseDevices(await execute(['ip', '-j', '-d', 'addr', 'show'])),
+        proxies: new Set(worker?.map((row) => row.proxy)),
+        forwardTable: needsForwarding(config) ? await listTable(execute, FORWARD_TABLE) : undefined,
+        forwards: needsForwarding(config) && (await readSetting(execute, 'net.ipv4.ip_forward')) === '1',
+        sharesSessions: needsSharedSessions(config) && (await sessions.isUp()),
+      });
+    },
+    isProxyUp: async () => !needsProxy(config) || (await haproxy.isRunning()),
     drain: async (name, signal) => {
       const vip = config.vips.find((candidate) => candidate.vip === name);
       if (vip === undefined) return { type: 'drained' };

@@ -54,7 +54,8 @@ async function putBack(execute: Execute, name: string, change: Change): Promise<
   if ((await readSetting(execute, name)) === change.ours) await writeSetting(execute, name, change.before);
 }
 
-async function readSetting(execute: Execute, name: string): Promise<string> {
+/** The value of a kernel setting as it stands. Throws OperatingError. */
+export async function readSetting(execute: Execute, name: string): Promise<string> {
   return (await execute(['sysctl', '-n', name])).trim();
 }
 

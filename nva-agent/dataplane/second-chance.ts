@@ -34,6 +34,8 @@ export interface ArmOptions {
   readonly peer?: string;
   /** Ends it earlier than the vip's capSeconds. */
   readonly capSeconds?: number;
+  /** Longest wait for the peer's confirmation; a second when absent. */
+  readonly waitMs?: number;
 }
 
 export type ArmOutcome =
@@ -64,6 +66,8 @@ export interface SecondChance {
   /** Call before the route changes. One call per switch: each starts the cap anew. */
   arm(vip: string, options?: ArmOptions): Promise<ArmOutcome>;
   disarm(vip: string): Promise<void>;
+  /** Whether the tunnel to this NVA was proved lately, both ways and at full size. */
+  isProved(peer: string): boolean;
   status(): Promise<SecondChanceStatus>;
 }
 
@@ -173,7 +177,7 @@ export function createSecondChance(execute: Execute, folder: string): SecondChan
       const capMs = options.capSeconds === undefined ? {} : { capMs: options.capSeconds * 1000 };
       handle({ type: 'arm', vip: name, peer, ...capMs });
       const isHere = () => state.arms.get(name)?.peer === peer && state.arms.get(name)?.phase === 'active';
-      await untilWoken(waiters, () => isHere() && isMutual(state, name), CONFIRM_WAIT_MS);
+      await untilWoken(waiters, () => isHere() && isMutual(state, name), options.waitMs ?? CONFIRM_WAIT_MS);
       await rulesQueue;
       if (!isHere() || problem !== undefined) return { type: 'waiting', peer };
       return { type: isMutual(state, name) ? 'active' : 'one-sided', peer };
@@ -183,6 +187,7 @@ export function createSecondChance(execute: Execute, folder: string): SecondChan
       await rulesQueue;
       if (problem !== undefined) throw new OperatingError('not-disarmed', problem, { retryable: true });
     },
+    isProved: (peer) => isProved(state, peer, now()),
     status: async () => {
       const counters =
         timer === undefined ? undefined : await readCounters(execute, SECOND_CHANCE_TABLE).catch(() => undefined);

@@ -16,6 +16,8 @@ const LOOK_AGAIN_MS = 50;
 export interface SharedSessions {
   apply(config: DataPlaneConfig): Promise<Applied>;
   stop(): Promise<void>;
+  /** Whether our conntrackd answers. */
+  isUp(): Promise<boolean>;
 }
 
 export function createSharedSessions(execute: Execute, folder: string): SharedSessions {
@@ -45,6 +47,7 @@ export function createSharedSessions(execute: Execute, folder: string): SharedSe
 
   return {
     stop,
+    isUp: async () => (await ask('-s')) !== undefined,
     apply: async (config) => {
       const standing = await readFile(file, 'utf8').catch(() => undefined);
       if (!needsSharedSessions(config)) {
