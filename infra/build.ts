@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { buildDashboard } from './build-dashboard.ts';
 
 const OUT = 'dist/functions';
 /** A cold start reads the whole bundle. */
@@ -37,6 +38,7 @@ function writePackage(): void {
 async function main(): Promise<void> {
   mkdirSync(OUT, { recursive: true });
   const bytes = await bundle();
+  await buildDashboard(join(OUT, 'dashboard'));
   writePackage();
   copyFileSync('host.json', join(OUT, 'host.json'));
   const topology = TOPOLOGIES.find((path) => existsSync(path)) ?? '';

@@ -13,6 +13,8 @@ import type { World, WorldRegion } from './world.ts';
 
 /** The person that the lab's operator token names. */
 export const OPERATOR = 'operator@lab.example';
+/** May look and not touch: for seeing what the dashboard shows then. */
+const READER = 'reader@lab.example';
 /** The Automation account whose runbooks may operate. */
 export const AUTOMATION = 'automation';
 /** Tokens are handed out again until this long before they expire. */
@@ -101,6 +103,7 @@ function principalsOf(topology: Topology): LabPrincipal[] {
   const nvas = topology.regions.flatMap((region) => region.nvas);
   return [
     { name: OPERATOR, isPerson: true, roles: ['Failover.Read', 'Failover.Operate'] },
+    { name: READER, isPerson: true, roles: ['Failover.Read'] },
     { name: AUTOMATION, roles: ['Failover.Operate'] },
     ...topology.seats.map(({ name }): LabPrincipal => ({ name, roles: [] })),
     ...topology.observers.map(({ name }): LabPrincipal => ({ name, roles: ['Agent.Report'] })),

@@ -11,6 +11,8 @@ export interface ControlledLab {
   readonly topology: Topology;
   world(): World;
   readonly faults: FaultDesk;
+  /** Origins of the dashboard: the only pages that may use this API from a browser. */
+  readonly pageOrigins?: readonly string[];
   /** An access token for a person who may operate. */
   token(): Promise<string>;
   /** Environment that a runbook of Azure Automation would find. */
@@ -32,7 +34,7 @@ export async function startControlApi(port: number): Promise<ControlApi> {
   const server = createServer((request, response) => {
     respond(lab, request)
       .catch((error: unknown) => problemAnswer(problem(500, 'internal', 'The lab failed', { detail: String(error) })))
-      .then((answer) => write(response, answer));
+      .then((answer) => write(response, { ...answer, headers: { ...answer.headers, ...corsHeaders(lab, request) } }));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -73,6 +75,17 @@ function write(response: ServerResponse, answer: Answer): void {
   response.end(`${text}\n`);
 }
 
+/** What lets the dashboard read the answer, and no other page (https://fetch.spec.whatwg.org/#http-cors-protocol). */
+function corsHeaders(lab: ControlledLab | undefined, { headers: { origin } }: IncomingMessage): Record<string, string> {
+  if (origin === undefined || !lab?.pageOrigins?.includes(origin)) return { vary: 'origin' };
+  return {
+    vary: 'origin',
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': 'GET, POST, DELETE',
+    'access-control-allow-headers': 'content-type',
+  };
+}
+
 type Handler = (lab: ControlledLab, request: IncomingMessage) => Promise<Answer>;
 
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
@@ -103,6 +116,12 @@ async function respond(lab: ControlledLab | undefined, request: IncomingMessage)
     const next = Object.keys(INDEX).join(', ');
     return problemAnswer(problem(404, 'not-found', 'No such thing', { detail: pathname, next }));
   }
+  const { origin } = request.headers;
+  if (origin !== undefined && !lab?.pageOrigins?.includes(origin)) {
+    const next = 'use the dashboard of this lab, or curl';
+    return problemAnswer(problem(403, 'other-page', 'Not for this page', { detail: origin.slice(0, 200), next }));
+  }
+  if (request.method === 'OPTIONS') return json(200, { allow: Object.keys(methods) });
   const handler = methods[request.method ?? ''];
   if (handler === undefined) {
     const allow = Object.keys(methods).join(', ');

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Topology } from '../../shared/topology-schema.ts';
+import { buildDashboard } from '../build-dashboard.ts';
 import type { AzureEndpoints } from './azure-endpoints.ts';
 import { COMPILE_CACHE, childModule, HEAP_MEGABYTES } from './child-module.ts';
 import type { OrderKeyPair } from './deployment-files.ts';
@@ -19,6 +20,8 @@ export interface ControlPlaneOptions {
   /** By seat. */
   readonly orderKeys: Readonly<Record<string, OrderKeyPair>>;
   readonly azure: AzureEndpoints;
+  /** Of the lab's own API, for the faults of the dashboard. */
+  readonly labOrigin: string;
   readonly say: (text: string) => void;
 }
 
@@ -39,6 +42,7 @@ export class ControlPlane {
   }
 
   async start(options: ControlPlaneOptions): Promise<void> {
+    await buildDashboard(dashboardFolder(options.directory));
     for (const [seat, port] of Object.entries(this.ports)) this.#seats.set(seat, createSeat(seat, port, options));
     await Promise.all([...this.#seats.values()].map((seat) => seat.start()));
   }
@@ -69,6 +73,8 @@ export class ControlPlane {
   }
 }
 
+const dashboardFolder = (directory: string): string => join(directory, 'dashboard');
+
 function createSeat(seat: string, port: number, options: ControlPlaneOptions): Restartable {
   const { directory, say, azure } = options;
   const args: SeatArguments = { port, taskHubFile: join(directory, `${seat}.sqlite`), hostJson: HOST_JSON };
@@ -85,6 +91,8 @@ function createSeat(seat: string, port: number, options: ControlPlaneOptions): R
         ANYCAST_SEAT: seat,
         ANYCAST_ORDER_KEY: JSON.stringify(options.orderKeys[seat]?.privateJwk),
         ANYCAST_STORAGE: options.connectionString,
+        ANYCAST_DASHBOARD_FILES: dashboardFolder(directory),
+        ANYCAST_LAB: options.labOrigin,
       },
       heapMegabytes: HEAP_MEGABYTES.seat,
       logFolder: directory,

@@ -271,6 +271,7 @@ class LoopbackLab implements Lab {
         connectionString: storage.connectionString,
         orderKeys: keys,
         azure,
+        labOrigin: `http://127.0.0.1:${this.controlPort}`,
         say,
       }),
     ]);

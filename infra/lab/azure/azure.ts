@@ -8,6 +8,7 @@ import type { Authority } from './certificates.ts';
 import { createEntra, type Entra, type LabPrincipal, type TokenOptions } from './entra.ts';
 import { serve } from './exchange.ts';
 import { createLogs, type Logs, type LogsOptions } from './logs.ts';
+import { createSignIn, DASHBOARD_CLIENT_ID } from './sign-in.ts';
 
 export interface AzureOptions extends Pick<ArmOptions, 'learned' | 'circuit' | 'operationMs'>, LogsOptions {
   readonly authority: Authority;
@@ -38,6 +39,7 @@ export const LOGS_WORKSPACE_ID = '00000000-0000-0000-0000-00000000aaaa';
 export async function startAzure(options: AzureOptions): Promise<Azure> {
   const address = options.address ?? '127.0.0.1';
   let origin = '';
+  let identityOrigin = '';
   const entra: Entra = await createEntra(() => `${origin}/entra/v2.0`, options.principals);
   const arm = createArm({ ...options, origin: () => origin });
   const logs = createLogs(options);
@@ -46,10 +48,17 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     certificate,
     serve(() => origin, [entra.keys, arm.endpoint, logs.endpoint]),
   );
-  const identity = createHttpServer(serve(() => 'http://identity', [entra.identity]));
+  const signIn = createSignIn({
+    people: options.principals.filter(({ isPerson }) => isPerson),
+    origin: () => identityOrigin,
+    issuer: () => `${origin}/entra/v2.0`,
+    token: entra.token,
+    nowMs: Date.now,
+  });
+  const identity = createHttpServer(serve(() => 'http://identity', [entra.identity, signIn]));
   await Promise.all([listen(tls, address, options.tlsPort ?? 0), listen(identity, address, options.identityPort ?? 0)]);
   origin = `https://${address}:${portOf(tls)}`;
-  const identityOrigin = `http://${address}:${portOf(identity)}`;
+  identityOrigin = `http://${address}:${portOf(identity)}`;
   return {
     origin,
     identityOrigin,
@@ -59,6 +68,9 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
     environmentOf: (principal) => ({
       ENTRA_ISSUER: `${origin}/entra/v2.0`,
       ENTRA_JWKS_URI: `${origin}${entra.keysPath}`,
+      // Browsers do not know the lab's CA: people sign in over plain HTTP on loopback.
+      ENTRA_AUTHORITY: `${identityOrigin}/entra/v2.0`,
+      ANYCAST_DASHBOARD_CLIENT_ID: DASHBOARD_CLIENT_ID,
       ARM_ENDPOINT: origin,
       LOGS_ENDPOINT: origin,
       LOGS_RULE_ID,

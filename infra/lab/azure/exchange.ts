@@ -15,6 +15,8 @@ export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly json?: unknown;
+  /** A page for people, instead of `json`. */
+  readonly html?: string;
 }
 
 /** Answers, or leaves it to the next one with undefined. */
@@ -44,9 +46,9 @@ export function serve(origin: () => string, endpoints: readonly Endpoint[]) {
     const url = new URL(request.url ?? '/', origin());
     const answer =
       body === undefined ? failed(413, 'TooLarge', 'body too large') : await ask(endpoints, request, url, body);
-    const text = answer.json === undefined ? '' : JSON.stringify(answer.json);
+    const text = answer.html ?? (answer.json === undefined ? '' : JSON.stringify(answer.json));
     response.writeHead(answer.status, {
-      ...(text !== '' && { 'content-type': 'application/json' }),
+      ...(text !== '' && { 'content-type': answer.html === undefined ? 'application/json' : 'text/html' }),
       ...answer.headers,
     });
     response.end(text);

@@ -93,7 +93,7 @@ async function ask(name: string, { token, params = {}, query = {}, body, text, h
 }
 
 describe('tokens', () => {
-  const open = ['health', 'openapi'];
+  const open = ['health', 'dashboard', 'dashboard-config', 'dashboard-file', 'openapi'];
   const guarded = createRoutes().filter((route) => !open.includes(route.name));
 
   test('only health and the API document are open', () => {

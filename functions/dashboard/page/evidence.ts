@@ -1,0 +1,93 @@
+// Why the verdicts are what they are, region by region and source by source; and what was proved, blocked and held.
+import { html } from 'htm/preact';
+import type { Status, StatusRegion, StatusVip } from '../../../shared/api.ts';
+import { Age, ProbeWindow, ProofFace, VerdictFace } from './faces.ts';
+import { durationText } from './text.ts';
+
+export function Evidence({ status, vip }: { status: Status; vip: StatusVip }) {
+  return html`<table class="evidence-table">
+    <thead>
+      <tr><th scope="col">region</th><th scope="col">verdict</th><th scope="col">sources</th></tr>
+    </thead>
+    <tbody>
+      ${vip.regions.map(
+        (region) => html`<tr key=${region.region}>
+          <th scope="row">${region.region}</th>
+          <td><${VerdictFace} verdict=${region.verdict} /><br /><span class="age">for ${durationText(status.nowMs - region.verdictSinceMs)}</span></td>
+          <td>
+            <${Sources} region=${region} />
+            ${region.nvas.map((nva) => html`<div key=${nva.nva}><${ProbeWindow} window=${nva.window} /> <span class="age">${nva.nva}</span></div>`)}
+          </td>
+        </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+function Sources({ region }: { region: StatusRegion }) {
+  if (region.sources === undefined) return html`<p>${region.detail}</p>`;
+  return html`<ul class="sources">
+    ${region.sources.map(
+      ({ source, says, ageMs, detail }) => html`<li key=${source}>
+        <b>${source}</b> ${says === 'absent' ? '? says nothing' : html`<${VerdictFace} verdict=${says} />`}
+        ${' '}<${Age} ms=${ageMs} />${detail === '' ? '' : html` ${detail}`}
+      </li>`,
+    )}
+  </ul>`;
+}
+
+const STEPS = [
+  ['agent', 'agent'],
+  ['routeServer', 'Route Server'],
+  ['circuit', 'circuit'],
+  ['observer', 'observer'],
+] as const;
+
+export function Proofs({ status, vip }: { status: Status; vip: StatusVip }) {
+  return html`<table class="proof-table">
+    <thead>
+      <tr><th scope="col">region</th>${STEPS.map(([, title]) => html`<th scope="col">${title}</th>`)}</tr>
+    </thead>
+    <tbody>
+      ${vip.regions.map(
+        (region) => html`<tr key=${region.region}>
+          <th scope="row">${region.region}</th>
+          ${STEPS.map(
+            ([step]) => html`<td title=${region.proofs[step].detail}>
+              <${ProofFace} proof=${region.proofs[step].proof} />
+              ${region.proofs[step].atMs === null ? '' : html`<br /><${Age} ms=${status.nowMs - (region.proofs[step].atMs ?? 0)} />`}
+              ${region.proofs[step].proof === 'proved' ? '' : html`<br /><span class="why">${region.proofs[step].detail}</span>`}
+            </td>`,
+          )}
+        </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+export interface StandingProps {
+  readonly status: Status;
+  readonly vip: StatusVip;
+  readonly refusal: string | undefined;
+  readonly onRelease: (hold: string) => void;
+}
+
+/** What keeps automation from acting, and what it complains about. */
+export function Standing({ status, vip, refusal, onRelease }: StandingProps) {
+  const holds = status.holds.filter((hold) => hold.vip === null || hold.vip === vip.vip);
+  const alerts = status.alerts.filter((alert) => alert.vip === null || alert.vip === vip.vip);
+  return html`<dl class="standing">
+    <dt>blocked</dt>
+    ${vip.blocked.length === 0 ? html`<dd>none</dd>` : vip.blocked.map((one) => html`<dd><span class="face look">⊘ ${one.kind} to ${one.region} by ${one.guard}</span>: ${one.detail}</dd>`)}
+    <dt>holds</dt>
+    ${holds.length === 0 ? html`<dd>none</dd>` : ''}
+    ${holds.map(
+      (hold) => html`<dd key=${hold.id}>
+        <span class="face look">⏸ ${hold.vip ?? 'every vip'}</span> by ${hold.actor} for ${durationText(hold.expiresAtMs - status.nowMs)} more: ${hold.reason}${' '}
+        <button type="button" class="quiet" disabled=${refusal !== undefined} title=${refusal ?? ''} onClick=${() => onRelease(hold.id)}>Release ${hold.id}</button>
+      </dd>`,
+    )}
+    <dt>alerts</dt>
+    ${alerts.length === 0 ? html`<dd>none</dd>` : alerts.map((alert) => html`<dd><span class="face look">! ${alert.reason}</span>: ${alert.detail}</dd>`)}
+  </dl>`;
+}

@@ -1,0 +1,69 @@
+// The list of vips, worst first, with a filter; the regions and seats below it.
+import { html } from 'htm/preact';
+import { useMemo, useState } from 'preact/hooks';
+import type { Status } from '../../../shared/api.ts';
+import { VERDICT_GLYPHS } from '../../../shared/vocabulary.ts';
+import { Face } from './faces.ts';
+import { type FleetRow, fleetRows } from './fleet-model.ts';
+import { durationText } from './text.ts';
+
+export interface FleetProps {
+  readonly status: Status;
+  readonly selected: string | undefined;
+  readonly onSelect: (vip: string) => void;
+}
+
+export function Fleet({ status, selected, onSelect }: FleetProps) {
+  const [filter, setFilter] = useState('');
+  const rows = useMemo(() => fleetRows(status, filter), [status, filter]);
+  return html`<nav class="fleet" aria-labelledby="fleet-title">
+    <h2 id="fleet-title">Vips</h2>
+    <label class="filter">
+      filter
+      <input type="search" value=${filter} onInput=${(event: Event) => setFilter((event.target as HTMLInputElement).value)} />
+    </label>
+    ${rows.length === 0 ? html`<p>${status.vips.length === 0 ? 'No vip is decided yet.' : 'No vip fits the filter.'}</p>` : ''}
+    <ul class="vips" tabindex="0" aria-label="Vips, worst first">
+      ${rows.map((row) => html`<${Row} key=${row.vip.vip} row=${row} nowMs=${status.nowMs} isSelected=${row.vip.vip === selected} onSelect=${onSelect} />`)}
+    </ul>
+    <${Seats} status=${status} />
+  </nav>`;
+}
+
+interface RowProps {
+  readonly row: FleetRow;
+  readonly nowMs: number;
+  readonly isSelected: boolean;
+  readonly onSelect: (vip: string) => void;
+}
+
+function Row({ row: { vip, state }, nowMs, isSelected, onSelect }: RowProps) {
+  return html`<li>
+    <button type="button" aria-current=${isSelected ? 'true' : undefined} onClick=${() => onSelect(vip.vip)}>
+      <span class="name">${vip.vip}</span>
+      <${Face} ...${state} />
+      <span class="where">${vip.mode === 'active-active' ? 'all members' : vip.acting} · ${durationText(nowMs - vip.actingSinceMs)}</span>
+      <span class="marks">${vip.regions.map(({ region, verdict, role }) => html`<span class=${`mark ${verdict}`} title=${`${region} ${role} ${verdict}`}>${VERDICT_GLYPHS[verdict]}</span>`)}</span>
+    </button>
+  </li>`;
+}
+
+function Seats({ status }: { status: Status }) {
+  const seats = status.seats ?? [];
+  if (seats.length === 0) return '';
+  return html`<div class="seats">
+    <h3>Seats</h3>
+    <ul>
+      ${seats.map(
+        ({ seat, region, url }) => html`<li>
+          ${seat} (${region})${seat === status.leader ? ' leads' : ''}${seat === status.seat ? ', answers here' : html` <a href=${dashboardAt(url)}>dashboard</a>`}
+        </li>`,
+      )}
+    </ul>
+    <p class="age">${status.outboxDepth ?? '?'} audit records wait for shipping</p>
+  </div>`;
+}
+
+/** Only web addresses become links, whatever stands in the topology. */
+export const dashboardAt = (url: string): string | undefined =>
+  /^https?:\/\//.test(url) ? `${url.replace(/\/$/, '')}/api/dashboard${location.hash}` : undefined;
