@@ -19,9 +19,10 @@ import {
 import type { Drift } from './drift.ts';
 import { decide } from './engine/decide.ts';
 import { compileOrders } from './engine/orders.ts';
-import type { Decision, EngineConfig, Policy, Snapshot } from './engine/types.ts';
+import type { Decision, EngineConfig, Intent, Policy, Snapshot } from './engine/types.ts';
 import { type Ledger, type OpenProof, STANDING_MAX } from './ledger.ts';
 import type { StoredEvidence } from './ports.ts';
+import { followSchedules, type ScheduledDrill } from './schedules.ts';
 import { applyWish, concludeIntents, intentOutcome, type Wished } from './wishes.ts';
 
 export interface Look {
@@ -39,19 +40,25 @@ export interface Look {
 export interface Looked {
   readonly decision: Decision;
   readonly wish: WishOutcome | null;
+  /** Drills whose time has come. */
+  readonly drills: readonly ScheduledDrill[];
   /** Undefined: nothing is worth a commit. */
   readonly change: { readonly ledger: Ledger; readonly drafts: readonly AuditDraft[] } | undefined;
 }
 
 /** Decides on the ledger as it is and says what to commit. The generation of a commit is one above the ledger's. */
 export function look(at: Look): Looked {
-  const wished = applyWish(at.ledger, at.wish, at.nowMs);
+  const timed = followSchedules(at.ledger, at.config, at.nowMs);
+  const intents = [...at.ledger.policy.intents, ...timed.intents];
+  const policy = timed.intents.length === 0 ? at.ledger.policy : { ...at.ledger.policy, intents };
+  const wished = applyWish({ ...at.ledger, policy }, at.wish, at.nowMs);
   const decision = decide(at.snapshot, wished.policy, at.config, at.nowMs);
-  const next = nextLedger(at, decision, wished);
-  const drafts = [...wished.drafts, ...decisionDrafts(at, decision, next)];
-  const isWorthIt = decision.changed || wished.drafts.length > 0 || drafts.length > 0;
+  const next = { ...nextLedger(at, decision, wished), schedules: timed.schedules };
+  const drafts = [...timed.drafts, ...wished.drafts, ...decisionDrafts(at, decision, next, timed.intents)];
+  const isWorthIt = decision.changed || drafts.length > 0 || timed.schedules !== at.ledger.schedules;
   const outcome = wished.outcome ?? (at.wish?.type === 'intent' ? intentOutcome(at.wish.intent.id, decision) : null);
-  return { decision, wish: outcome, change: isWorthIt ? { ledger: next, drafts } : undefined };
+  const change = isWorthIt ? { ledger: next, drafts } : undefined;
+  return { decision, wish: outcome, change, drills: timed.drills };
 }
 
 // ---------------------------------------------------------------- the next ledger
@@ -114,7 +121,7 @@ function openProofs(at: Look, decision: Decision, generation: number): Record<st
 
 // ---------------------------------------------------------------- records
 
-function decisionDrafts(at: Look, decision: Decision, next: Ledger): AuditDraft[] {
+function decisionDrafts(at: Look, decision: Decision, next: Ledger, timed: readonly Intent[]): AuditDraft[] {
   const { ledger, snapshot, nowMs } = at;
   const mark: DecisionMark = {
     atMs: nowMs,
@@ -133,7 +140,7 @@ function decisionDrafts(at: Look, decision: Decision, next: Ledger): AuditDraft[
     ),
     ...alertDrafts(decision.alerts.filter((alert) => !knownAlerts.has(alertKey(alert))).slice(0, STANDING_MAX), mark),
     ...driftDrafts((at.drift ?? []).filter((drift) => !knownAlerts.has(driftKey(drift))).slice(0, STANDING_MAX), mark),
-    ...intentDrafts(at, decision),
+    ...intentDrafts(at, decision, timed),
     ...holdDrafts(at, decision),
     ...(ordered ? orderDrafts(compileOrders(decision.policy, at.config, sequence, nowMs), mark) : []),
     ...freshAcks(ledger, snapshot).map(([nva, acknowledged]) => ackDraft(nowMs, nva, acknowledged, { by: 'report' })),
@@ -141,8 +148,8 @@ function decisionDrafts(at: Look, decision: Decision, next: Ledger): AuditDraft[
 }
 
 /** What became of each intent: said when it is over, and `waiting` never, since `asked` said that. */
-function intentDrafts(at: Look, decision: Decision): AuditDraft[] {
-  const known = [...at.ledger.policy.intents, ...(at.wish?.type === 'intent' ? [at.wish.intent] : [])];
+function intentDrafts(at: Look, decision: Decision, timed: readonly Intent[]): AuditDraft[] {
+  const known = [...at.ledger.policy.intents, ...timed, ...(at.wish?.type === 'intent' ? [at.wish.intent] : [])];
   return decision.intents
     .filter((outcome) => outcome.outcome !== 'waiting')
     .flatMap((outcome) => {

@@ -61,6 +61,13 @@ const concludedSchema = z.looseObject({
   keptUntilMs: ms,
 });
 
+const scheduleStateSchema = z.looseObject({
+  /** The newest time that was dealt with, and how. */
+  slotMs: ms,
+  outcome: z.enum(['begun', 'asked', 'started', 'missed']),
+  operation: z.string(),
+});
+
 const shape = {
   v: z.literal(1),
   group: z.string(),
@@ -89,12 +96,15 @@ const shape = {
   proofs: z.record(z.string(), openProofSchema),
   /** Wishes that are over, by intent; `cancel:OPERATION` for an operation that was cancelled. */
   concluded: z.record(z.string(), concludedSchema).default({}),
+  /** How far each schedule of anycast.yaml was followed, by name. */
+  schedules: z.record(z.string(), scheduleStateSchema).default({}),
 };
 /** Loose: a key of a newer version survives an older one, so that a deployment can be taken back. */
 const ledgerSchema = z.looseObject(shape);
 const knownSchema = z.strictObject(shape);
 
 type Written = z.infer<typeof knownSchema>;
+export type ScheduleState = z.infer<typeof scheduleStateSchema>;
 export type Concluded = z.infer<typeof concludedSchema>;
 export type Ledger = Readonly<Omit<Written, 'policy'>> & { readonly policy: Policy };
 export type OpenProof = z.infer<typeof openProofSchema>;
@@ -153,5 +163,6 @@ export function newLedger(
     acknowledged: {},
     proofs: {},
     concluded: {},
+    schedules: {},
   };
 }

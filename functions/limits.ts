@@ -56,3 +56,5 @@ export const VETO_ROUNDS_MAX = 3;
 export const VETO_TIME_MS = 2_000;
 /** Questions at once; a move beyond them counts as not answered. */
 export const VETO_ASKS_MAX = 32;
+/** A scheduled time this long ago is missed: it is reported, and not made up for. */
+export const SCHEDULE_LATE_MS = 120_000;

@@ -6,11 +6,12 @@ import { decideAndCommit } from './activities/decide-and-commit.ts';
 import { deliverOrder } from './activities/deliver-order.ts';
 import { drillCheck, drillRecord, readCancelled } from './activities/drill.ts';
 import { gather } from './activities/gather.ts';
-import { ACTIVITIES, type GroupInput, type StartVerifyInput } from './activities/names.ts';
+import { ACTIVITIES, type GroupInput, type StartDrillsInput, type StartVerifyInput } from './activities/names.ts';
 import { purgeHistory } from './activities/purge-history.ts';
 import { readLearned } from './activities/read-learned.ts';
 import { recordDelivery } from './activities/record-delivery.ts';
 import { shipAudit } from './activities/ship-audit.ts';
+import { startDrills } from './activities/start-drills.ts';
 import { startVerify } from './activities/start-verify.ts';
 import { verifyStep } from './activities/verify-step.ts';
 import type { Plane } from './deployment.ts';
@@ -67,6 +68,10 @@ function registerActivities(plane: Plane): void {
   df.app.activity(ACTIVITIES.startVerify, {
     extraInputs: [df.input.durableClient()],
     handler: (input, context) => startVerify(df.getClient(context), input as StartVerifyInput),
+  });
+  df.app.activity(ACTIVITIES.startDrills, {
+    extraInputs: [df.input.durableClient()],
+    handler: (input, context) => startDrills(plane, df.getClient(context), input as StartDrillsInput),
   });
   df.app.activity(ACTIVITIES.purgeHistory, {
     extraInputs: [df.input.durableClient()],

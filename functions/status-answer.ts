@@ -7,6 +7,7 @@ import { compileOrders } from './engine/orders.ts';
 import type { LearnedEvidence, VipPolicy } from './engine/types.ts';
 import type { Overview } from './overview.ts';
 import { PROOF_STEPS, type RegionProof } from './ports.ts';
+import { nextSlotMs, scheduledIntentId, schedulesOf } from './schedules.ts';
 
 export interface StatusFrame {
   readonly deployment: string;
@@ -30,6 +31,7 @@ export function toStatus(frame: StatusFrame, overviews: readonly Overview[]): St
     decidedAtMs: first?.decidedAtMs ?? null,
     automation: automationOf(overviews),
     operations: overviews.flatMap(toOperations),
+    schedules: overviews.flatMap(toSchedules),
     vips: overviews.flatMap((overview) => overview.config.vips.flatMap((vip) => toStatusVip(overview, vip))),
     holds: overviews
       .flatMap((overview) => overview.ledger.policy.holds.filter((hold) => hold.expiresAtMs > overview.nowMs))
@@ -47,12 +49,26 @@ export function toStatus(frame: StatusFrame, overviews: readonly Overview[]): St
   };
 }
 
+function toSchedules({ config, ledger, nowMs }: Overview): NonNullable<Status['schedules']> {
+  return schedulesOf(config).map((schedule) => {
+    const { name, kind, vip, cron, timeZone, enabled } = schedule;
+    const known = ledger.schedules[name];
+    const concluded = known && ledger.concluded[scheduledIntentId(name, known.slotMs)]?.outcome;
+    const hasBegun = known !== undefined && known.outcome !== 'begun';
+    return {
+      ...{ schedule: name, kind, vip, cron, timeZone, enabled },
+      nextAtMs: enabled ? nextSlotMs(schedule, nowMs) : null,
+      last: hasBegun ? { slotMs: known.slotMs, outcome: concluded ?? known.outcome, operation: known.operation } : null,
+    };
+  });
+}
+
 /** Wishes of people that wait to be carried out; one operation may have wished for several vips at once. */
 const toOperations = ({ ledger, nowMs }: Overview): NonNullable<Status['operations']> =>
   ledger.policy.intents
     .filter((intent) => intent.deadlineMs > nowMs)
-    .map(({ operation, id, type, vip, region, actor, reason, deadlineMs }) => ({
-      ...{ id: operation || id, kind: type, actor, reason, deadlineMs },
+    .map(({ operation, id, type, vip, region, actor, reason, notBeforeMs, deadlineMs }) => ({
+      ...{ id: operation || id, kind: type, actor, reason, notBeforeMs: notBeforeMs ?? null, deadlineMs },
       vip: vip ?? null,
       region: region ?? null,
     }));

@@ -258,6 +258,8 @@ export const statusSchema = z.strictObject({
         region: z.string().nullable(),
         actor: z.string(),
         reason: z.string(),
+        /** Waits until then; null: for its turn only. */
+        notBeforeMs: ms.nullable().optional(),
         deadlineMs: ms,
       }),
     )
@@ -267,6 +269,23 @@ export const statusSchema = z.strictObject({
   vips: z.array(statusVipSchema),
   holds: z.array(holdSchema),
   alerts: z.array(z.strictObject({ vip: z.string().nullable(), reason: z.string(), detail: z.string() })),
+  /** Drills and moves at set times. */
+  schedules: z
+    .array(
+      z.strictObject({
+        schedule: z.string(),
+        kind: z.string(),
+        vip: z.string(),
+        cron: z.string(),
+        timeZone: z.string(),
+        enabled: z.boolean(),
+        /** Null: turned off, or never again. */
+        nextAtMs: ms.nullable(),
+        /** The newest time and what became of it: asked, started, missed; an asked move with its outcome. */
+        last: z.strictObject({ slotMs: ms, outcome: z.string(), operation: z.string() }).nullable(),
+      }),
+    )
+    .optional(),
 });
 
 export const explainSchema = z.strictObject({ vip: z.string(), lines: z.array(z.string()) });

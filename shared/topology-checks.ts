@@ -4,7 +4,9 @@ import { findAzureRefusals } from './azure-checks.ts';
 import { findDataPlaneRefusals, findDataPlaneWarnings } from './data-plane-checks.ts';
 import { overlaps, parsePrefix } from './ip.ts';
 import { PREPEND_MAX } from './ladder.ts';
+import { findProbeRefusals } from './probe-checks.ts';
 import type { Finding } from './result.ts';
+import { findScheduleRefusals } from './schedule-checks.ts';
 import type { Topology, Vip } from './topology-schema.ts';
 
 type Check = (topology: Topology) => Finding[];
@@ -238,12 +240,12 @@ const checkSymmetry: Check = (topology) =>
 
 const checkApps: Check = (topology) =>
   topology.vips.flatMap((vip, v) => {
-    if (!JSON.stringify(vip.health.probe).includes('{app}')) return [];
+    if (!JSON.stringify([vip.health.probe, vip.health.probes]).includes('{app}')) return [];
     return regionsOf(topology, vip)
       .filter((region) => region.apps[vip.name] === undefined)
       .map((region) =>
         finding(
-          `vips[${v}].health.probe`,
+          `vips[${v}].health.${vip.health.probes === undefined ? 'probe' : 'probes'}`,
           'app-missing',
           `{app} stands for regions[${region.name}].apps.${vip.name}, which is not there`,
         ),
@@ -287,8 +289,10 @@ const CHECKS: readonly Check[] = [
   checkSymmetry,
   findDataPlaneRefusals,
   checkApps,
+  findProbeRefusals,
   checkWitness,
   checkActiveActive,
+  findScheduleRefusals,
   findAzureRefusals,
 ];
 

@@ -43,7 +43,17 @@ export const probeSchema = z.discriminatedUnion('type', [
 export type ProbeConfig = z.infer<typeof probeSchema>;
 
 const healthSchema = z.strictObject({
-  probe: probeSchema,
+  probe: probeSchema.optional().describe('The one probe of this vip; several stand under probes'),
+  probes: z
+    .array(probeSchema)
+    .min(1)
+    .max(8)
+    .optional()
+    .describe('Several probes, each with a window of its own; instead of probe'),
+  require: z
+    .union([z.enum(['all', 'any']), z.strictObject({ atLeast: z.int().min(1).max(8) })])
+    .optional()
+    .describe('How many of probes must be well: all (the default), any, or at least so many'),
   intervalMs: z.int().min(100).max(300_000).default(1000),
   timeoutMs: z.int().min(50).max(60_000).default(800),
   window: z
@@ -178,6 +188,35 @@ const regionSchema = z.strictObject({
   apps: z.record(name, hostPort).default({}),
 });
 
+const windowsSchema = z
+  .array(
+    z.strictObject({
+      days: z
+        .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+        .min(1)
+        .optional(),
+      from: timeOfDay,
+      to: timeOfDay,
+    }),
+  )
+  .max(32)
+  .default([]);
+
+const scheduleSchema = z.strictObject({
+  name,
+  kind: z.enum(['drill', 'failover', 'failback']),
+  vip: name,
+  to: name.optional().describe('Target region; absent: the best other one'),
+  cron: z
+    .string()
+    .regex(/^(\S+ +){4}\S+$/, 'five fields: minute hour day month weekday')
+    .describe('When, in the time zone below'),
+  timeZone: z.string().min(1).default('UTC').describe('IANA name, such as Europe/Amsterdam'),
+  seconds: z.int().min(1).max(3600).default(60).describe('Drill: how long traffic stays on the other region'),
+  reason: z.string().trim().min(3).max(200).default('scheduled'),
+  enabled: z.boolean().default(true),
+});
+
 const guardsSchema = z.strictObject({
   /** Automatic moves (counted by cause: region and verdict, not by vip) allowed per window. */
   maxMovesPerWindow: z.int().min(1).max(1000).default(3),
@@ -210,19 +249,9 @@ const guardsSchema = z.strictObject({
     })
     .prefault({}),
   /** Times (UTC) at which traffic may fail back by itself; none: any time. A window that ends before it begins passes midnight. */
-  failbackWindows: z
-    .array(
-      z.strictObject({
-        days: z
-          .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
-          .min(1)
-          .optional(),
-        from: timeOfDay,
-        to: timeOfDay,
-      }),
-    )
-    .max(32)
-    .default([]),
+  failbackWindows: windowsSchema,
+  /** Times (UTC) at which scheduled drills may begin; none: any time. */
+  drillWindows: windowsSchema,
   /** Asked before automation moves any vip that names no veto of its own. */
   veto: vetoSchema.optional(),
   /** shadow: decide and audit, never act. */
@@ -259,6 +288,8 @@ export const topologySchema = z.strictObject({
   regions: z.array(regionSchema).min(1).max(16),
   vips: z.array(vipSchema).min(1).max(10_000),
   guards: guardsSchema.prefault({}),
+  /** Drills and moves at set times. All guards of automation hold; a time that was missed is reported, never made up for. */
+  schedules: z.array(scheduleSchema).max(100).default([]),
   seats: z
     .array(
       z.strictObject({
@@ -292,4 +323,5 @@ export type Nva = Region['nvas'][number];
 export type Vip = Topology['vips'][number];
 export type Seat = Topology['seats'][number];
 export type Guards = Topology['guards'];
+export type Schedule = Topology['schedules'][number];
 export type Veto = z.infer<typeof vetoSchema>;

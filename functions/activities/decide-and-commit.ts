@@ -44,6 +44,7 @@ async function run(plane: Plane, input: DecideInput): Promise<DecideResult> {
     proofs: openProofRefs(ledger),
     nextLookMs: seen.looked?.decision.nextLookMs ?? plane.clock.nowMs(),
     wish: seen.looked?.wish ?? null,
+    ...(seen.looked && seen.looked.drills.length > 0 && { drills: seen.looked.drills }),
   };
 }
 

@@ -2,8 +2,11 @@
 import { draft } from '../audit-drafts.ts';
 import type { Plane } from '../deployment.ts';
 import { decide } from '../engine/decide.ts';
+import type { EngineConfig, Policy } from '../engine/types.ts';
+import { isInWindow } from '../engine/windows.ts';
 import { changeLedger, confirmPending } from '../lead.ts';
 import { parseLedger } from '../ledger.ts';
+import type { ScheduledDrill } from '../schedules.ts';
 import { readSight, toSnapshot } from '../snapshot.ts';
 import { cancelKey } from '../wishes.ts';
 import { attempt } from './attempt.ts';
@@ -21,7 +24,9 @@ export const drillCheck =
   (input: DrillCheckInput): Promise<DrillCheckResult> =>
     attempt(() => check(plane, input));
 
-async function check(plane: Plane, { group, vip, to }: DrillCheckInput): Promise<DrillCheckResult> {
+async function check(plane: Plane, input: DrillCheckInput): Promise<DrillCheckResult> {
+  const { group, vip, to, scheduled } = input;
+  const taken = scheduled === undefined ? [] : await takeUp(plane, input, scheduled);
   const stored = await plane.ledger.read(group);
   const parsed = stored.type === 'found' ? parseLedger(stored.text, group) : undefined;
   const config = plane.deployment.configOf(group);
@@ -39,12 +44,44 @@ async function check(plane: Plane, { group, vip, to }: DrillCheckInput): Promise
     const verdict = decision.verdicts[wanted.name]?.[region]?.verdict ?? 'unknown';
     return verdict === 'healthy' ? [] : [{ code: 'not-well', detail: `${region} is ${verdict}` }];
   });
+  problems.push(...taken);
+  if (scheduled !== undefined)
+    problems.push(...scheduledProblems(config, parsed.value.policy, vip, plane.clock.nowMs()));
   if (target === '' || target === from) problems.push({ code: 'no-target', detail: 'no other region to move to' });
   if (!parsed.value.policy.trusted)
     problems.push({ code: 'untrusted-ledger', detail: 'the ledger waits for a person' });
   if (parsed.value.proofs[wanted.name] !== undefined)
     problems.push({ code: 'proof-open', detail: 'a move is still being proved' });
   return { ok: true, from, to: target, problems };
+}
+
+type Problem = { readonly code: string; readonly detail: string };
+
+/** Marks the schedule's time as taken, so that no other seat begins the same drill. */
+async function takeUp(plane: Plane, input: DrillCheckInput, { schedule, slotMs }: ScheduledDrill): Promise<Problem[]> {
+  const { operation = '' } = input;
+  let isTaken = false;
+  const outcome = await changeLedger(plane, input.group, ({ ledger }) => {
+    const known = ledger.schedules[schedule];
+    isTaken = known !== undefined && known.slotMs >= slotMs && known.operation !== operation;
+    if (isTaken || known?.operation === operation) return undefined;
+    const mark = { slotMs, outcome: 'started' as const, operation };
+    return { ledger: { ...ledger, schedules: { ...ledger.schedules, [schedule]: mark } }, drafts: [] };
+  });
+  if (outcome.type === 'follows') return [{ code: 'not-leader', detail: 'another seat leads' }];
+  if (outcome.isCommitted) await confirmPending(plane, input.group, outcome.ledger);
+  return isTaken ? [{ code: 'taken', detail: `${schedule} was followed already` }] : [];
+}
+
+/** What keeps a schedule, but not a person, from drilling. */
+function scheduledProblems(config: EngineConfig, policy: Policy, vip: string | null, nowMs: number): Problem[] {
+  const hold = policy.holds.find((one) => one.expiresAtMs > nowMs && (one.vip === undefined || one.vip === vip));
+  const isOutside = !isInWindow(config.guards.drillWindows, nowMs);
+  return [
+    ...(hold === undefined ? [] : [{ code: 'hold', detail: `held by ${hold.actor}: ${hold.reason}` }]),
+    ...(isOutside ? [{ code: 'window', detail: 'drills are not allowed at this time' }] : []),
+    ...(config.guards.mode === 'shadow' ? [{ code: 'shadow', detail: 'shadow mode: decided, not acted on' }] : []),
+  ];
 }
 
 export const drillRecord =

@@ -1,6 +1,7 @@
 // Names of activities, and the small values that pass between them and the orchestrations (16 KB at most each).
 import type { ActorType, Proof, Sequence } from '../../shared/vocabulary.ts';
 import type { Intent } from '../engine/types.ts';
+import type { ScheduledDrill } from '../schedules.ts';
 
 export const ACTIVITIES = {
   gather: 'gather',
@@ -16,6 +17,7 @@ export const ACTIVITIES = {
   drillCheck: 'drillCheck',
   drillRecord: 'drillRecord',
   readCancelled: 'readCancelled',
+  startDrills: 'startDrills',
 } as const;
 
 /** An activity tells what went wrong as a value: a throw would lose what its siblings did. */
@@ -86,6 +88,8 @@ export type DecideResult =
       readonly proofs: readonly OpenProofRef[];
       readonly nextLookMs: number;
       readonly wish: WishOutcome | null;
+      /** Drills whose time has come and that nobody took up yet. */
+      readonly drills?: readonly ScheduledDrill[];
     }
   | Failed;
 
@@ -147,7 +151,15 @@ export type VerifyResult =
 export type ShipResult = { readonly ok: true; readonly shipped: number; readonly setAside: number } | Failed;
 export type LearnedResult = { readonly ok: true; readonly read: number; readonly failed: number } | Failed;
 
+export interface StartDrillsInput {
+  readonly group: string;
+  readonly drills: readonly ScheduledDrill[];
+}
+
 export interface DrillCheckInput {
+  readonly operation?: string;
+  /** A scheduled drill is taken up once, by the seat that leads, in its window, where nobody holds. */
+  readonly scheduled?: ScheduledDrill;
   readonly group: string;
   readonly vip: string | null;
   readonly to: string | null;

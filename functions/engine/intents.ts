@@ -150,6 +150,10 @@ function finishMove(vr: VipRound, intent: Intent, target: string): void {
 
 function holdAfter(vr: VipRound, intent: Intent): void {
   const { round } = vr;
+  if (intent.endsHoldOf !== undefined) {
+    round.holds = round.holds.filter((hold) => hold.id !== `h-${intent.endsHoldOf}`);
+    return;
+  }
   const holdMs = round.config.guards.humanHoldSeconds * 1000;
   if (intent.actorType === 'automation' || holdMs === 0) return;
   const id = intent.vip === undefined ? `h-${intent.id}-${vr.vip.name}` : `h-${intent.id}`;

@@ -160,6 +160,8 @@ export interface Intent {
   readonly createdAtMs: number;
   /** Waits in the ledger until then: a move that was arranged for later. */
   readonly notBeforeMs?: number;
+  /** The intent whose move this one takes back: its hold ends, and none begins (the way back of a drill). */
+  readonly endsHoldOf?: string;
   readonly deadlineMs: number;
   /** Operation (Durable instance id) that waits for it. */
   readonly operation: string;

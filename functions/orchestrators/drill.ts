@@ -32,9 +32,10 @@ export function* drill(context: OrchestrationContext): Steps<DrillOutcome> {
     group: input.group,
     vip: input.vip,
     to: input.region,
+    ...(input.scheduled && { scheduled: input.scheduled, operation: context.df.instanceId }),
   });
-  if (!check.ok) return refused(context, [{ code: check.code, detail: check.detail }]);
-  if (check.problems.length > 0) return refused(context, check.problems);
+  const problems = check.ok ? check.problems : [{ code: check.code, detail: check.detail }];
+  if (!check.ok || problems.length > 0) return yield* refused(context, input, problems);
   const there = yield* leg(context, input, check.to, 'there');
   const phases = [there.phase];
   // Moved but not proved is still moved: whoever went there comes back.
@@ -85,7 +86,9 @@ function* leg(
       ...(input.vip !== null && { vip: input.vip }),
       region: to,
       actor: input.actor,
-      actorType: input.actorType,
+      // The way back is no choice of automation: nothing that guards choices may keep it.
+      actorType: name === 'back' && input.actorType === 'automation' ? 'runbook' : input.actorType,
+      ...(name === 'back' && { endsHoldOf: `${input.id}-there` }),
       reason: `drill: ${input.reason}`,
       force: [],
       createdAtMs: beganMs,
@@ -121,25 +124,26 @@ function* conclude(
     actor: input.actor,
     actorType: input.actorType,
     state: last.state,
-    report,
+    report: last.problems.length === 0 ? report : { ...report, problems: last.problems },
   });
   const finished = { ...outcome, finishedAtMs: nowMsOf(context) };
   context.df.setCustomStatus(finished);
   return finished;
 }
 
-function refused(context: OrchestrationContext, problems: readonly { code: string; detail: string }[]): DrillOutcome {
-  const outcome: DrillOutcome = {
-    state: 'refused',
+/** A drill that may not begin is on record like one that did. */
+function* refused(
+  context: OrchestrationContext,
+  input: OperationInput,
+  problems: OperationProgress['problems'],
+): Steps<DrillOutcome> {
+  const nothing = {
     decisionId: null,
     generation: null,
-    finishedAtMs: nowMsOf(context),
+    finishedAtMs: null,
     steps: [],
-    problems,
     outageMs: null,
     latencyMs: null,
-    report: { outageMs: null, phases: [] },
   };
-  context.df.setCustomStatus(outcome);
-  return outcome;
+  return yield* conclude(context, input, { ...nothing, state: 'refused', problems }, []);
 }

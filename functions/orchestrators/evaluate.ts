@@ -44,5 +44,7 @@ function* carryOut(context: OrchestrationContext, group: string, looked: DecideR
   // Proofs that an operation waits for are its own to look at.
   const decisionIds = looked.proofs.filter((proof) => proof.operation === '').map((proof) => proof.decisionId);
   if (decisionIds.length > 0) yield* call<PlainResult>(context, ACTIVITIES.startVerify, { group, decisionIds });
+  const { drills = [] } = looked;
+  if (drills.length > 0) yield* call<PlainResult>(context, ACTIVITIES.startDrills, { group, drills });
   return answered.length;
 }

@@ -2,6 +2,7 @@
 import type { OPERATION_KINDS } from '../../shared/api.ts';
 import type { ActorType } from '../../shared/vocabulary.ts';
 import type { Wish } from '../activities/names.ts';
+import type { ScheduledDrill } from '../schedules.ts';
 
 export const ORCHESTRATIONS = {
   evaluate: 'evaluate',
@@ -43,6 +44,8 @@ export interface OperationInput {
   readonly alsoGroups?: readonly string[];
   /** Drill only: how long traffic stays on the other region. */
   readonly seconds?: number;
+  /** Drill only: the schedule that it follows. */
+  readonly scheduled?: ScheduledDrill;
 }
 
 export interface UpkeepInput {

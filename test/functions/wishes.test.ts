@@ -163,8 +163,10 @@ describe('cancelling', () => {
     expect((await look(world, cancel(true))).wish?.outcome).toBe('carried-out');
     expect(await readCancelled(world.plane)(asked)).toEqual({ ok: true, isCancelled: true });
     await pass(40);
-    const back = { ...failover({ id: 'op-1-back', region: 'westeurope' }), evenIfCancelled: true };
-    expect((await look(world, back)).wish?.outcome).toBe('carried-out');
-    expect(acting()).toBe('westeurope');
+    expect(world.ledgerNow().policy.holds.map((hold) => hold.id)).toEqual(['h-op-1-there']);
+    const home = failover({ id: 'op-1-back', region: 'westeurope', endsHoldOf: 'op-1-there' });
+    expect((await look(world, { ...home, evenIfCancelled: true })).wish?.outcome).toBe('carried-out');
+    // The drill is over, and automation is free again.
+    expect([acting(), world.ledgerNow().policy.holds]).toEqual(['westeurope', []]);
   });
 });
