@@ -1,4 +1,5 @@
 // The result of a scenario as figures: percentiles over its runs and the one line of JSON that ends the output.
+import { areIntact, type TransferResult } from './transfers.ts';
 
 export interface Figures {
   readonly min: number;
@@ -33,6 +34,14 @@ export interface ScenarioResult {
   readonly servedAfterReturnMs?: Figures;
   readonly announcedThroughout?: boolean;
   readonly problems?: readonly string[];
+  /** With second chances: connections that lasted across the moves. */
+  readonly transfers?: TransferResult;
+}
+
+/** With second chances no request may fail and no transfer may break. */
+export function withTransfers(result: ScenarioResult, transfers: TransferResult): ScenarioResult {
+  const isOk = result.ok && result.failedRequests === 0 && areIntact(transfers) && transfers.moves > 0;
+  return { ...result, ok: isOk, transfers };
 }
 
 /** Percentiles by the nearest-rank method, rounded to tenths of a millisecond. At least one value is needed. */

@@ -1,12 +1,13 @@
 // `npm run lab:netns`: the lab in network namespaces, for looking at (no arguments) or for measuring (--scenario).
 import { formatFindings } from '../../../shared/result.ts';
-import { type RunResult, summarise } from './figures.ts';
+import { type RunResult, summarise, withTransfers } from './figures.ts';
 import { type LabOptions, parseLabOptions, usage } from './options.ts';
 import { resultTable, runLine } from './report.ts';
 import { findMissing } from './requirements.ts';
 import { runOnce } from './runner.ts';
 import { ALL_APPS_DOWN_HOLD_SECONDS, describeScenario, SCENARIOS, type ScenarioName } from './scenarios.ts';
 import { showLab } from './show.ts';
+import { startTransfers, TRANSFER_SECONDS, type TransferResult } from './transfers.ts';
 import { startWorld, type World } from './world.ts';
 
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -35,7 +36,7 @@ async function main(): Promise<number> {
 }
 
 async function show(options: LabOptions): Promise<number> {
-  const world = await startInterruptible({ holdSeconds: 30, keep: options.keep });
+  const world = await startInterruptible({ holdSeconds: 30, keep: options.keep, secondChance: options.secondChance });
   try {
     await showLab(world);
     return EXIT.ok;
@@ -46,8 +47,13 @@ async function show(options: LabOptions): Promise<number> {
 
 async function measure(name: ScenarioName, options: LabOptions): Promise<number> {
   say(`${name}: ${describeScenario(name)}; ${options.runs} runs`);
-  const world = await startInterruptible({ holdSeconds: holdSecondsOf(name), keep: options.keep });
+  const world = await startInterruptible({
+    holdSeconds: holdSecondsOf(name),
+    keep: options.keep,
+    secondChance: options.secondChance,
+  });
   const results: RunResult[] = [];
+  let carried: TransferResult | undefined;
   try {
     await world.untilSteady();
     say('steady: the first region serves, orders are delivered');
@@ -55,6 +61,7 @@ async function measure(name: ScenarioName, options: LabOptions): Promise<number>
       await world.control.kill();
       say('the control plane is dead');
     }
+    const transfers = options.secondChance ? await startTransfers(world.context, TRANSFER_SECONDS) : undefined;
     for (let run = 1; run <= options.runs; run += 1) {
       const result = await runOnce(world, name, say);
       results.push(result);
@@ -62,6 +69,7 @@ async function measure(name: ScenarioName, options: LabOptions): Promise<number>
     }
     // The last repair is part of the scenario: a world that cannot be restored is no success.
     await world.untilSteady();
+    carried = await transfers?.end((fromMs) => world.routeWatch.since(fromMs).length);
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
     if (results.length === 0) return EXIT.failed;
@@ -69,7 +77,8 @@ async function measure(name: ScenarioName, options: LabOptions): Promise<number>
   } finally {
     await world.stop();
   }
-  const summary = summarise(name, options.runs, results);
+  const figures = summarise(name, options.runs, results);
+  const summary = carried === undefined ? figures : withTransfers(figures, carried);
   process.stdout.write(`${options.json ? JSON.stringify(summary) : resultTable(summary)}\n`);
   return summary.ok ? EXIT.ok : EXIT.failed;
 }
@@ -78,7 +87,11 @@ const holdSecondsOf = (name: ScenarioName): number =>
   name === 'all-apps-down' ? ALL_APPS_DOWN_HOLD_SECONDS : SCENARIOS[name].holdSeconds;
 
 /** Starts the lab so that Ctrl-C and SIGTERM remove it, also while it is still coming up. */
-async function startInterruptible(options: { holdSeconds: number; keep: boolean }): Promise<World> {
+async function startInterruptible(options: {
+  holdSeconds: number;
+  keep: boolean;
+  secondChance: boolean;
+}): Promise<World> {
   return await startWorld({
     ...options,
     say,

@@ -58,6 +58,15 @@ export async function removeNamespaces(plan: LabPlan): Promise<void> {
   );
 }
 
+/** Ends what the processes of a run have left behind in its NVAs: an agent's proxy is a daemon of its own. */
+export async function endProcessesInside(plan: LabPlan): Promise<void> {
+  const existing = new Set(await listFolder(NETNS_FOLDER));
+  for (const { nva } of plan.regions) {
+    if (!existing.has(nva.namespace)) continue;
+    for (const pid of await pidsIn(nva.namespace)) endPid(pid);
+  }
+}
+
 /** Ends the processes inside namespaces of dead runs, removes those namespaces and run directories; returns names. */
 export async function removeLeftovers(): Promise<string[]> {
   const namespaces = findLeftovers(await listFolder(NETNS_FOLDER), isAlive);

@@ -9,6 +9,8 @@ export interface LabOptions {
   readonly runs: number;
   readonly json: boolean;
   readonly keep: boolean;
+  /** The agents carry the vip and give connections a second chance; long transfers run across the moves. */
+  readonly secondChance: boolean;
   readonly help: boolean;
 }
 
@@ -18,11 +20,18 @@ const TEXT = { type: 'string' } as const;
 const SWITCH = { type: 'boolean', default: false } as const;
 
 export function parseLabOptions(args: readonly string[]): Result<LabOptions> {
-  let values: { scenario?: string; runs?: string; json?: boolean; keep?: boolean; help?: boolean };
+  let values: {
+    scenario?: string;
+    runs?: string;
+    json?: boolean;
+    keep?: boolean;
+    help?: boolean;
+    'second-chance'?: boolean;
+  };
   try {
     ({ values } = parseArgs({
       args: [...args],
-      options: { scenario: TEXT, runs: TEXT, json: SWITCH, keep: SWITCH, help: SWITCH },
+      options: { scenario: TEXT, runs: TEXT, json: SWITCH, keep: SWITCH, help: SWITCH, 'second-chance': SWITCH },
     }));
   } catch (error) {
     return err([finding('', 'bad-option', error instanceof Error ? error.message : String(error))]);
@@ -39,23 +48,39 @@ export function parseLabOptions(args: readonly string[]): Result<LabOptions> {
       ? [finding('--scenario', 'missing', '--runs and --json belong to a scenario')]
       : []),
   ];
+  const hasSecondChance = values['second-chance'] === true;
+  if (hasSecondChance && values.scenario !== undefined && !isPlanned(values.scenario)) {
+    problems.push(
+      finding(
+        '--second-chance',
+        'not-planned',
+        `only for ${PLANNED.join(' and ')}: a crash takes its connections along`,
+      ),
+    );
+  }
   if (problems.length > 0) return err(problems);
   return ok({
     ...(values.scenario !== undefined && isScenario(values.scenario) ? { scenario: values.scenario } : {}),
     runs,
     json: values.json === true,
     keep: values.keep === true,
+    secondChance: hasSecondChance,
     help: values.help === true,
   });
 }
 
 const finding = (path: string, code: string, message: string): Finding => ({ path, code, message });
 
+/** Moves that somebody wants: the region that is left lives on. */
+const PLANNED: readonly string[] = ['planned-failover', 'failback'] satisfies ScenarioName[];
+const isPlanned = (name: string): boolean => PLANNED.includes(name);
+
 const isScenario = (name: string): name is ScenarioName => (SCENARIO_NAMES as readonly string[]).includes(name);
 
 export const usage = (): string => `npm run lab:netns                                      the lab, until Ctrl-C
 npm run lab:netns -- --scenario NAME [--runs N] [--json]   one fault N times, with its figures
 npm run lab:netns -- --keep                            leave logs and configuration behind
+npm run lab:netns -- --second-chance ...               connections survive planned moves; 60 s transfers prove it
 
 ${SCENARIO_NAMES.map((name) => `  ${name.padEnd(18)}${describeScenario(name)}`).join('\n')}
 `;

@@ -55,6 +55,8 @@ export interface NamespacePlan {
 
 export interface LabPlan {
   readonly prefix: string;
+  /** The agents carry the vip themselves and give connections a second chance; otherwise a proxy stands beside them. */
+  readonly secondChance: boolean;
   readonly switches: { readonly namespace: string; readonly bridges: readonly string[] };
   readonly namespaces: readonly NamespacePlan[];
   readonly regions: readonly RegionPlan[];
@@ -70,13 +72,14 @@ const FORWARDING = ['net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0', 'n
 const MANY_CONNECTIONS = ['net.ipv4.ip_local_port_range=10000 65000', 'net.ipv4.tcp_tw_reuse=1'];
 
 /** The whole lab for one run; `prefix` makes its names unique on the machine. */
-export function planLab(prefix: string): LabPlan {
+export function planLab(prefix: string, secondChance = false): LabPlan {
   const regions = [planRegion(prefix, 'westeurope', 'we', 1), planRegion(prefix, 'northeurope', 'ne', 2)];
   const client = `${prefix}-client`;
   const onPremises = `${prefix}-onprem`;
   const control = `${prefix}-ctl`;
   return {
     prefix,
+    secondChance,
     switches: { namespace: `${prefix}-sw`, bridges: ['hq', 'mgmt', ...regions.map((region) => region.short)] },
     regions,
     client,
@@ -107,7 +110,7 @@ export function planLab(prefix: string): LabPlan {
         loopback: [],
         sysctls: QUIET,
       },
-      ...regions.flatMap(planRegionNamespaces),
+      ...regions.flatMap((region) => planRegionNamespaces(region, secondChance)),
     ],
   };
 }
@@ -138,7 +141,7 @@ function planRegion(prefix: string, region: string, short: string, index: number
   };
 }
 
-function planRegionNamespaces(region: RegionPlan): NamespacePlan[] {
+function planRegionNamespaces(region: RegionPlan, secondChance: boolean): NamespacePlan[] {
   const plain = (name: string, address: string): NamespacePlan => ({
     name,
     ports: [port(region.short, `${address}/16`)],
@@ -153,8 +156,9 @@ function planRegionNamespaces(region: RegionPlan): NamespacePlan[] {
     {
       name: region.nva.namespace,
       ports: [port(region.short, `${region.nva.address}/16`), port('mgmt', `${region.nva.management}/24`)],
-      routes: [{ to: '10.200.0.0/24', via: region.onPremises }],
-      loopback: [VIP.prefix],
+      // The NVAs of other regions are reached the way clients are.
+      routes: [{ to: secondChance ? '10.0.0.0/8' : '10.200.0.0/24', via: region.onPremises }],
+      loopback: secondChance ? [] : [VIP.prefix],
       sysctls: [...QUIET, ...FORWARDING, ...MANY_CONNECTIONS],
     },
   ];

@@ -110,14 +110,17 @@ export async function untilReady(process: LabProcess): Promise<object> {
   });
 }
 
-function startNva({ folder, processes }: LabContext, plan: RegionPlan): LabProcess[] {
+function startNva({ folder, processes, plan }: LabContext, region: RegionPlan): LabProcess[] {
   const start = (part: string, argv: readonly string[]) =>
-    processes.start({ name: `${plan.short}-${part}`, namespace: plan.nva.namespace, argv, isOwnMachine: true });
+    processes.start({ name: `${region.short}-${part}`, namespace: region.nva.namespace, argv, isOwnMachine: true });
   return [
     start('agent', [
-      ...nodeArgv(join(REPOSITORY, 'nva-agent/main.ts'), 'run', '--config', join(folder, `${plan.short}-agent.yaml`)),
+      ...nodeArgv(join(REPOSITORY, 'nva-agent/main.ts'), 'run', '--config', join(folder, `${region.short}-agent.yaml`)),
     ]),
-    start('haproxy', ['haproxy', '-db', '-f', join(folder, `${plan.short}-haproxy.cfg`)]),
+    // With a data plane of its own the agent starts the proxy.
+    ...(plan.secondChance
+      ? []
+      : [start('haproxy', ['haproxy', '-db', '-f', join(folder, `${region.short}-haproxy.cfg`)])]),
   ];
 }
 

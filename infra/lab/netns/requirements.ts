@@ -11,6 +11,8 @@ const PROGRAMS: readonly { readonly program: string; readonly debianPackage: str
   { program: 'bird', debianPackage: 'bird2' },
   { program: 'birdc', debianPackage: 'bird2' },
   { program: 'haproxy', debianPackage: 'haproxy' },
+  { program: 'nft', debianPackage: 'nftables' },
+  { program: 'bridge', debianPackage: 'iproute2' },
 ];
 
 /** Daemons live in sbin, which is not on everybody's PATH. */

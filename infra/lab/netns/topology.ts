@@ -45,6 +45,15 @@ const LAB_HEALTH = {
   sentinel: true,
 } as const;
 
+/** Connections live as long as a transfer of the laboratory takes, and some. */
+const OWN_DATA_PLANE = {
+  mode: 'reverse-proxy',
+  ports: [{ listen: VIP.port, to: APP_PORT }],
+  idleSeconds: 60,
+  drainSeconds: 120,
+  secondChance: { enabled: true, capSeconds: 300 },
+} as const;
+
 const resourceGroup = (region: RegionPlan): string =>
   `/subscriptions/${SUBSCRIPTION}/resourceGroups/rg-${region.short}/providers/Microsoft.Network`;
 
@@ -88,6 +97,7 @@ export function labTopology(plan: LabPlan, choices: TopologyChoices): object {
         regions: plan.regions.map((region) => region.region),
         // Every run must end before traffic goes back, so going back is asked for.
         failback: { mode: 'manual' },
+        ...(plan.secondChance ? { dataPlane: OWN_DATA_PLANE } : {}),
         health: { probe: { type: 'http', url: 'http://{app}/healthz' }, ...LAB_HEALTH },
         observe: { url: `http://${VIP.address}/`, header: REGION_HEADER },
       },

@@ -12,7 +12,7 @@ import { startControlPlane } from './control-processes.ts';
 import { type Fabric, startFabric } from './fabric.ts';
 import { writeLabFiles } from './lab-files.ts';
 import { runPrefix } from './leftovers.ts';
-import { createNamespaces, removeLeftovers, removeNamespaces } from './namespaces.ts';
+import { createNamespaces, endProcessesInside, removeLeftovers, removeNamespaces } from './namespaces.ts';
 import { planLab, VIP } from './plan.ts';
 import { delay, until } from './poll.ts';
 import { createProcessTable, mayPreferProcesses } from './processes.ts';
@@ -51,6 +51,8 @@ export interface World {
 
 export interface WorldOptions {
   readonly holdSeconds: number;
+  /** The agents carry the vip and give connections a second chance. */
+  readonly secondChance?: boolean;
   readonly say: (line: string) => void;
   /** Leaves the run's folder with its logs and configuration, as `kept-<name>`. */
   readonly keep: boolean;
@@ -63,7 +65,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const removed = await removeLeftovers();
   if (removed.length > 0)
     options.say(`removed what a killed run left behind: ${removed.length} namespaces and folders`);
-  const plan = planLab(runPrefix(process.pid));
+  const plan = planLab(runPrefix(process.pid), options.secondChance);
   const folder = join(tmpdir(), plan.prefix);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const context: LabContext = { plan, folder, processes: createProcessTable(folder, await mayPrefer(options)) };
@@ -93,6 +95,7 @@ async function mayPrefer(options: WorldOptions): Promise<boolean> {
 /** Waits for the namespaces that are just being made: what appears after the removal would stay. */
 async function tearDown({ plan, folder, processes }: LabContext, keep: boolean, made: Promise<void>): Promise<void> {
   await Promise.allSettled([processes.killAll(), made]);
+  await endProcessesInside(plan);
   await removeNamespaces(plan);
   // Under another name, so that the next run does not take it for something left behind.
   if (keep) await rename(folder, join(tmpdir(), `kept-${basename(folder)}`));
