@@ -23,6 +23,7 @@ import { operation } from './orchestrators/operation.ts';
 import { upkeep } from './orchestrators/upkeep.ts';
 import { verify } from './orchestrators/verify.ts';
 import { createRoutes } from './triggers/routes.ts';
+import { statusLog } from './triggers/status-log.ts';
 import { tick, tickSchedule } from './triggers/tick.ts';
 
 export function registerControlPlane(plane: Plane): void {
@@ -36,6 +37,7 @@ export function registerControlPlane(plane: Plane): void {
     schedule: tickSchedule(plane.deployment.topology.timing.tickSeconds),
     handler: async (_timer, client, context) => {
       for (const problem of await tick(plane, client)) context.warn(problem);
+      for (const line of await statusLog(plane)) context.info(line);
     },
   });
   for (const route of createRoutes()) {

@@ -41,7 +41,10 @@ async function outboxDepth(plane: Plane): Promise<number | null> {
   }
 }
 
-export async function showStatus({ plane }: Call): Promise<HttpResponseInit> {
+export const showStatus = async ({ plane }: Call): Promise<HttpResponseInit> => json(200, await readStatus(plane));
+
+/** The answer of GET /status; a ledger out of reach is said in it. */
+export async function readStatus(plane: Plane): Promise<Status> {
   const [reading, depth] = await Promise.all([readAll(plane), outboxDepth(plane)]);
   const { deployment } = plane;
   const status = toStatus(
@@ -60,9 +63,9 @@ export async function showStatus({ plane }: Call): Promise<HttpResponseInit> {
     },
     reading.overviews,
   );
-  if (reading.problem === null) return json(200, status);
+  if (reading.problem === null) return status;
   const alert = { vip: null, reason: 'ledger-unreachable', detail: `${reading.problem}; nothing changes on the wire` };
-  return json(200, { ...status, alerts: [...status.alerts, alert] } satisfies Status);
+  return { ...status, alerts: [...status.alerts, alert] };
 }
 
 /** The overview of the group of the vip in the address, or the problem to answer with. */
