@@ -3,8 +3,8 @@
 // FRR needs the neighbours and lets our networks out; without zebra or the vip on an interface also
 // `no bgp network import-check`. Nothing is written to its start-up configuration: FRR restarted without an agent
 // announces nothing of ours.
+import { execFile } from 'node:child_process';
 import { OperatingError } from '../../shared/errors.ts';
-import { execute } from '../dataplane/execution.ts';
 import { plainText } from './daemon-text.ts';
 import { readPeer, splitDocuments } from './frr-answers.ts';
 import { type FrrHoldings, planChange, readHoldings } from './frr-commands.ts';
@@ -19,6 +19,8 @@ export interface FrrOptions {
 
 /** FRR hangs when it is very busy; the next look comes soon. */
 const VTYSH_MS_MAX = 8000;
+const OUTPUT_BYTES_MAX = 8 * 1024 * 1024;
+const REFUSAL_CHARACTERS_MAX = 400;
 
 /**
  * All prefixes in one vtysh, and one by one if that fails (vtysh stops at a network that is not there). Twice, because a
@@ -97,10 +99,18 @@ const argvOf = ({ vtysh: program, vtySockets }: FrrOptions): string[] => [
   ...(vtySockets === undefined ? [] : ['--vty_socket', vtySockets, '--config_dir', vtySockets]),
 ];
 
-/** One vtysh without a shell. It stops at the first command that FRR refuses. */
-async function vtysh(options: FrrOptions, commands: readonly string[]): Promise<string> {
-  const words = commands.flatMap((command) => ['-c', plainText(command)]);
-  return await execute([...argvOf(options), ...words], { timeoutMs: VTYSH_MS_MAX });
+/** One vtysh without a shell. It stops at the first command that FRR refuses, and says why on its standard output. */
+function vtysh(options: FrrOptions, commands: readonly string[]): Promise<string> {
+  const [program = '', ...flags] = argvOf(options);
+  const words = [...flags, ...commands.flatMap((command) => ['-c', plainText(command)])];
+  return new Promise((resolve, reject) => {
+    const bounds = { timeout: VTYSH_MS_MAX, killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES_MAX } as const;
+    execFile(program, words, bounds, (cause, stdout, stderr) => {
+      if (cause === null) return resolve(stdout);
+      const why = `${stderr} ${stdout}`.trim().slice(0, REFUSAL_CHARACTERS_MAX) || cause.message.slice(0, 100);
+      reject(new OperatingError('frr-refused', `FRR: ${why}`, { retryable: true, cause }));
+    });
+  });
 }
 
 const readHeld = async (options: FrrOptions): Promise<FrrHoldings> =>

@@ -66,6 +66,10 @@ export async function startBirdPeer(options: PeerDaemonOptions): Promise<PeerDae
       const text = await control('show', 'protocols', 'all', 'session');
       return Number(/Import withdraws:\s+(\d+)/.exec(text)?.[1] ?? Number.NaN);
     },
+    updatesIn: async () => {
+      const text = await control('show', 'protocols', 'all', 'session');
+      return Number(/Import updates:\s+(\d+)/.exec(text)?.[1] ?? Number.NaN);
+    },
     requestRefresh: async () => {
       await control('reload', 'in', 'session');
     },

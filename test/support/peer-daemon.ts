@@ -27,6 +27,8 @@ export interface PeerDaemon {
   routes(): Promise<PeerRoute[]>;
   /** How many UPDATEs with withdrawals it has counted, if it counts them. */
   withdrawals?(): Promise<number>;
+  /** How many routes it has been sent so far, if it counts them: each again, too. */
+  updatesIn?(): Promise<number>;
   /** Sends ROUTE-REFRESH to us. */
   requestRefresh?(): Promise<void>;
   /** Ends the session with Cease, Administrative Shutdown; whether the text is carried depends on the daemon. */
