@@ -2,7 +2,8 @@
 // It must never know sockets, files, timers or clocks: those are runtime.ts.
 import type { Order, OrderVip } from '../shared/order.ts';
 import type { LocalVerdict, Sequence } from '../shared/vocabulary.ts';
-import { type HealthEvent, type HealthRule, nextHealthMs, stepHealth, type VipHealth } from './health/vip-health.ts';
+import { type JointRule, soleRule, stepJoint } from './health/joint-health.ts';
+import { type HealthEvent, type HealthRule, nextHealthMs, type VipHealth } from './health/vip-health.ts';
 import type { ProbeOutcome } from './health/window.ts';
 import {
   type Announcement,
@@ -21,7 +22,10 @@ export interface VipPlan {
   readonly vip: string;
   readonly group: string;
   readonly prefix: string;
+  /** The rule of its first probe, which is the only one unless `joint` says more. */
   readonly health: HealthRule;
+  /** Several probes, and how many of them must be well. */
+  readonly joint?: JointRule;
   readonly defaults: VipDefaults;
   /** This agent carries the vip's traffic itself: nothing is announced before its data plane stands. */
   readonly hasDataPlane?: boolean;
@@ -47,6 +51,8 @@ export interface Override {
 
 export interface VipState {
   readonly health: VipHealth;
+  /** Where the vip has several probes: the health each of them sees. */
+  readonly parts?: readonly VipHealth[];
   readonly obstacle: Obstacle | undefined;
   readonly announced: Announcement | null;
   /** When the present announcement (or its absence) began. */
@@ -66,8 +72,8 @@ export interface AgentState {
 }
 
 export type AgentEvent =
-  | { readonly type: 'probed'; readonly vip: string; readonly outcome: ProbeOutcome }
-  | { readonly type: 'sentinel-up' | 'sentinel-lost'; readonly vip: string }
+  | { readonly type: 'probed'; readonly vip: string; readonly outcome: ProbeOutcome; readonly probe?: number }
+  | { readonly type: 'sentinel-up' | 'sentinel-lost'; readonly vip: string; readonly probe?: number }
   | { readonly type: 'data-plane'; readonly vip: string; readonly obstacle: Obstacle | undefined }
   /** `later`: vips whose routes wait for the next `start`, because their connections are being provided for. */
   | { readonly type: 'order'; readonly order: Order; readonly later?: readonly string[] }
@@ -84,7 +90,8 @@ export type AgentEffect =
   | { readonly type: 'advertise' }
   /** Say these prefixes once more, unchanged. */
   | { readonly type: 'resend'; readonly prefixes: readonly string[] }
-  | { readonly type: 'probe'; readonly vip: string; readonly count: number }
+  /** `probe`: which of the vip's probes, from 0. */
+  | { readonly type: 'probe'; readonly vip: string; readonly count: number; readonly probe: number }
   /** Something changed that every seat should hear of now. */
   | { readonly type: 'report' }
   | {
@@ -128,10 +135,10 @@ export function newAgent(
 export function step(state: AgentState, plan: AgentPlan, event: AgentEvent, nowMs: number): AgentStep {
   switch (event.type) {
     case 'probed':
-      return stepVip(state, plan, event.vip, { type: 'probed', outcome: event.outcome }, nowMs);
+      return stepVip(state, plan, event.vip, { type: 'probed', outcome: event.outcome }, nowMs, event.probe);
     case 'sentinel-up':
     case 'sentinel-lost':
-      return stepVip(state, plan, event.vip, { type: event.type }, nowMs);
+      return stepVip(state, plan, event.vip, { type: event.type }, nowMs, event.probe);
     case 'data-plane':
       return stepDataPlane(state, plan, event.vip, event.obstacle, nowMs);
     case 'order':
@@ -153,13 +160,25 @@ export function step(state: AgentState, plan: AgentPlan, event: AgentEvent, nowM
   }
 }
 
-function stepVip(state: AgentState, plan: AgentPlan, name: string, event: HealthEvent, nowMs: number): AgentStep {
+function stepVip(
+  state: AgentState,
+  plan: AgentPlan,
+  name: string,
+  event: HealthEvent,
+  nowMs: number,
+  probe = 0,
+): AgentStep {
   const vipPlan = plan.vips.find((vip) => vip.vip === name);
   const before = state.vips.get(name);
   // A probe may end after a reload removed its vip.
   if (vipPlan === undefined || before === undefined) return { state, effects: [] };
-  const { health, probes } = stepHealth(before.health, vipPlan.health, event, nowMs);
-  const heard = withVip(state, name, { ...before, health });
+  const held = { whole: before.health, parts: before.parts ?? [before.health] };
+  const {
+    whole: health,
+    parts,
+    probes,
+  } = stepJoint(held, vipPlan.joint ?? soleRule(vipPlan.health), event, probe, nowMs);
+  const heard = withVip(state, name, { ...before, health, ...(before.parts === undefined ? {} : { parts }) });
   const effects: AgentEffect[] = [];
   const changed = health.standing !== before.health.standing;
   const routed = changed ? applyRoutes(heard, plan, [vipPlan], nowMs) : { state: heard, effects: [] };
@@ -175,7 +194,11 @@ function stepVip(state: AgentState, plan: AgentPlan, name: string, event: Health
     });
     effects.push({ type: 'report' });
   }
-  if (probes > 0 && state.phase === 'running') effects.push({ type: 'probe', vip: name, count: probes });
+  if (state.phase === 'running') {
+    probes.forEach((count, i) => {
+      if (count > 0) effects.push({ type: 'probe', vip: name, count, probe: i });
+    });
+  }
   return { state: routed.state, effects };
 }
 

@@ -6,11 +6,12 @@ import { access, constants } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { parseEndpoint } from '../shared/ip.ts';
-import { findNva, probeOf } from '../shared/topology.ts';
+import { findNva, probesOf } from '../shared/topology.ts';
 import type { ProbeConfig } from '../shared/topology-schema.ts';
 import { BGP_PORT } from './bgp/iana.ts';
 import { type AgentConfig, loadAgentConfig } from './control/config.ts';
 import { createTokenSource } from './control/identity-token.ts';
+import { labelOf } from './plan.ts';
 import { runProbe } from './probes/probe.ts';
 
 export interface DoctorFinding {
@@ -183,25 +184,31 @@ async function checkProbes(config: AgentConfig): Promise<DoctorFinding[]> {
   const port = await closedPort();
   const vips = config.loadedTopology.vips.filter((vip) => vip.regions.includes(place.region.name));
   const found = await Promise.all(
-    vips.map(async (vip): Promise<DoctorFinding[]> => {
-      const probe = probeOf(vip, place.region);
-      const outcome = await runProbe(probe, vip.health.timeoutMs);
-      const now: DoctorFinding =
-        outcome.type === 'pass'
-          ? { check: `probe of ${vip.name}`, outcome: 'ok', message: `passed in ${outcome.latencyMs.toFixed(1)} ms` }
-          : {
-              check: `probe of ${vip.name}`,
-              outcome: outcome.type === 'fail' ? 'warning' : 'failed',
-              message: outcome.detail,
-              fix:
-                outcome.type === 'fail'
-                  ? 'the application is down, or the probe asks the wrong thing'
-                  : 'the probe itself cannot run here',
-            };
-      return [now, await checkCanFail(vip.name, probe, vip.health.timeoutMs, port)];
+    vips.flatMap((vip) => {
+      const probes = probesOf(vip, place.region);
+      const nameOf = (probe: ProbeConfig, i: number) =>
+        probes.length === 1 ? vip.name : `${vip.name}, ${labelOf(probe, i)}`;
+      return probes.map((probe, i) => checkProbe(nameOf(probe, i), probe, vip.health.timeoutMs, port));
     }),
   );
   return found.flat();
+}
+
+async function checkProbe(name: string, probe: ProbeConfig, timeoutMs: number, port: number): Promise<DoctorFinding[]> {
+  const check = `probe of ${name}`;
+  const outcome = await runProbe(probe, timeoutMs);
+  const message = outcome.type === 'pass' ? `passed in ${outcome.latencyMs.toFixed(1)} ms` : outcome.detail;
+  const now: DoctorFinding = {
+    pass: { check, outcome: 'ok' as const, message },
+    fail: {
+      check,
+      outcome: 'warning' as const,
+      message,
+      fix: 'the application is down, or the probe asks the wrong thing',
+    },
+    unknown: { check, outcome: 'failed' as const, message, fix: 'the probe itself cannot run here' },
+  }[outcome.type];
+  return [now, await checkCanFail(name, probe, timeoutMs, port)];
 }
 
 async function checkCanFail(vip: string, probe: ProbeConfig, timeoutMs: number, port: number): Promise<DoctorFinding> {

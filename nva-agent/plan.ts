@@ -1,9 +1,10 @@
 // Derives from the topology what one NVA has to look after: its vips, their health rules, their last resort.
 // It must never know files, sockets or the time.
 import { lastResortRung, prependCount } from '../shared/ladder.ts';
-import { type findNva, ladderOf, prependAsnOf, probeOf } from '../shared/topology.ts';
+import { type findNva, ladderOf, prependAsnOf, probesOf, requiredProbes } from '../shared/topology.ts';
 import type { ProbeConfig, Topology, Vip } from '../shared/topology-schema.ts';
 import type { AgentPlan, VipPlan } from './agent.ts';
+import type { HealthRule } from './health/vip-health.ts';
 import type { VipDefaults } from './route/announcement.ts';
 
 type Place = NonNullable<ReturnType<typeof findNva>>;
@@ -36,23 +37,35 @@ export function planOf(topology: Topology, place: Place, stop: StopTiming): Agen
 }
 
 function vipPlanOf(topology: Topology, place: Place, vip: Vip): VipPlan {
-  const { intervalMs, window, degradedLatencyMs, sentinel } = vip.health;
-  const probe = probeOf(vip, place.region);
+  const probes = probesOf(vip, place.region);
+  const rules = probes.map((probe) => ruleOf(topology, vip, probe));
+  const [first] = rules;
+  if (first === undefined) throw new Error(`${vip.name} was checked to have a probe`);
   return {
     vip: vip.name,
     group: vip.group,
     prefix: vip.prefix,
-    health: {
-      window: { ...window, ...(degradedLatencyMs === undefined ? {} : { degradedLatencyMs }) },
-      intervalMs,
-      sentinel: sentinel && sentinelTarget(probe) !== undefined,
-      confirmationsInFlight: probe.type === 'exec' ? 1 : CONFIRMATIONS_IN_FLIGHT,
-      flap: topology.guards.flapPenalty,
-    },
+    health: first,
+    ...(rules.length === 1 ? {} : { joint: { rules, names: probes.map(labelOf), required: requiredProbes(vip) } }),
     defaults: defaultsOf(topology, place, vip),
     ...(vip.dataPlane.mode === 'none' ? {} : { hasDataPlane: true }),
   };
 }
+
+/** One probe's own rule: its window and whether a connection can be kept beside it. */
+function ruleOf(topology: Topology, vip: Vip, probe: ProbeConfig): HealthRule {
+  const { intervalMs, window, degradedLatencyMs, sentinel } = vip.health;
+  return {
+    window: { ...window, ...(degradedLatencyMs === undefined ? {} : { degradedLatencyMs }) },
+    intervalMs,
+    sentinel: sentinel && sentinelTarget(probe) !== undefined,
+    confirmationsInFlight: probe.type === 'exec' ? 1 : CONFIRMATIONS_IN_FLIGHT,
+    flap: topology.guards.flapPenalty,
+  };
+}
+
+/** As people count: `probe 1 (http)`. */
+export const labelOf = (probe: ProbeConfig, index: number): string => `probe ${index + 1} (${probe.type})`;
 
 function defaultsOf(topology: Topology, { region, nva }: Place, vip: Vip): VipDefaults {
   const rung = lastResortRung(ladderOf(topology), vip.regions.length);

@@ -243,7 +243,7 @@ class AgentRuntime implements RunningAgent {
         this.#log.info('said once more, the window has closed', { prefixes: effect.prefixes });
         return;
       case 'probe':
-        for (let i = 0; i < effect.count; i += 1) this.#applications.probe(effect.vip);
+        for (let i = 0; i < effect.count; i += 1) this.#applications.probe(effect.vip, effect.probe);
         return;
       case 'report':
         this.#reporting.transition();

@@ -45,6 +45,22 @@ export const reportVipSchema = z.strictObject({
     latencyMs: z.number().min(0).nullable(),
     /** Why the last probe failed, for people. */
     detail: z.string().max(500).optional(),
+    /** Each probe by itself, where a vip has several. */
+    probes: z
+      .array(
+        z.strictObject({
+          name: z.string().max(100),
+          verdict: z.enum(LOCAL_VERDICTS),
+          window: z
+            .string()
+            .regex(/^[01?]*$/)
+            .max(64),
+          latencyMs: z.number().min(0).nullable(),
+          detail: z.string().max(500).optional(),
+        }),
+      )
+      .max(8)
+      .optional(),
   }),
   /** What the agent wants on the wire now, or null when withdrawn or withheld. */
   announced: z

@@ -75,12 +75,22 @@ export function vipsOfNva(topology: Topology, nvaName: string, group: string): V
 /** What this NVA prepends: the deployment's ASN, or its own. */
 export const prependAsnOf = (topology: Topology, nva: Nva): number => topology.prepend.asn ?? nva.asn;
 
-/** The vip's probe as the given region runs it: `{app}` replaced by the region's own application. */
-export function probeOf(vip: Vip, region: Region): ProbeConfig {
+/** The vip's probes as the given region runs them: `{app}` replaced by the region's own application. Never empty. */
+export function probesOf(vip: Vip, region: Region): ProbeConfig[] {
+  const { probe, probes = probe === undefined ? [] : [probe] } = vip.health;
   const app = region.apps[vip.name];
-  if (app === undefined) return vip.health.probe;
+  return app === undefined ? probes : probes.map((each) => filled(each, app));
+}
+
+/** How many of a vip's probes must be well. */
+export function requiredProbes({ health }: Vip): number {
+  const count = health.probes?.length ?? 1;
+  if (typeof health.require === 'object') return health.require.atLeast;
+  return health.require === 'any' ? 1 : count;
+}
+
+function filled(probe: ProbeConfig, app: string): ProbeConfig {
   const fill = (text: string) => text.replaceAll('{app}', app);
-  const probe = vip.health.probe;
   switch (probe.type) {
     case 'http':
     case 'https':

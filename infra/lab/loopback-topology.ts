@@ -1,6 +1,6 @@
 // Rewrites a deployment so that it runs on this machine: ports for addresses, the lab's applications for the real ones,
 // keys made at start. Everything that decides (AS numbers, rungs, timing, guards, ranking) stays as written.
-import type { Topology } from '../../shared/topology-schema.ts';
+import type { ProbeConfig, Topology } from '../../shared/topology-schema.ts';
 
 export interface LoopbackPlaces {
   /** By region: ports of both Route Server instances. */
@@ -32,7 +32,7 @@ export function loopbackTopology(topology: Topology, places: LoopbackPlaces, sea
     })),
     vips: topology.vips.map((vip) => ({
       ...vip,
-      health: { ...vip.health, probe: loopbackProbe(vip.health.probe) },
+      health: loopbackHealth(vip.health),
       // The NVA process of the lab forwards by itself; there is no HAProxy to steer.
       dataPlane: { ...vip.dataPlane, mode: 'none' as const, ports: [] },
       observe: { header: 'x-anycast-region', url: `http://${local(places.vips[vip.name])}/` },
@@ -47,7 +47,13 @@ export function loopbackTopology(topology: Topology, places: LoopbackPlaces, sea
 }
 
 /** The lab's applications speak HTTP only, so other kinds of probe become one. */
-function loopbackProbe(probe: Topology['vips'][number]['health']['probe']): typeof probe {
+function loopbackHealth(health: Topology['vips'][number]['health']): typeof health {
+  const { probe, probes, ...rest } = health;
+  if (probes !== undefined) return { ...rest, probes: probes.map(loopbackProbe) };
+  return probe === undefined ? rest : { ...rest, probe: loopbackProbe(probe) };
+}
+
+function loopbackProbe(probe: ProbeConfig): ProbeConfig {
   if (probe.type === 'tcp') return { type: 'tcp', target: '{app}' };
   return { type: 'http', url: 'http://{app}/healthz', expectStatus: [200], headers: {}, verifyTls: true };
 }

@@ -2,7 +2,8 @@
 import type { Report, ReportSession, ReportVip } from '../../shared/report.ts';
 import type { LocalVerdict } from '../../shared/vocabulary.ts';
 import { type AgentPlan, type AgentState, sequenceOf, type VipPlan, type VipState } from '../agent.ts';
-import { reportedPenalty } from '../health/vip-health.ts';
+import { reportedPenalty, type VipHealth } from '../health/vip-health.ts';
+import { MARKS_MAX } from '../health/window.ts';
 
 export interface ReportMoment {
   readonly bootId: string;
@@ -55,6 +56,7 @@ export function reportVip(plan: VipPlan, held: VipState, nowMs: number): ReportV
       window: health.window.marks.slice(-plan.health.window.of),
       latencyMs: health.latencyMs,
       ...(detail === undefined ? {} : { detail: detail.slice(0, DETAIL_LENGTH_MAX) }),
+      ...(held.parts === undefined ? {} : { probes: held.parts.map((part, i) => reportProbe(plan, part, i)) }),
     },
     announced:
       announced === null
@@ -66,6 +68,21 @@ export function reportVip(plan: VipPlan, held: VipState, nowMs: number): ReportV
             sinceMs: Math.round(held.announcedSinceMs),
           },
     flapPenalty: reportedPenalty(health, plan.health, nowMs),
+  };
+}
+
+function reportProbe(
+  { joint }: VipPlan,
+  part: VipHealth,
+  index: number,
+): NonNullable<ReportVip['local']['probes']>[number] {
+  const { verdict, window, latencyMs, detail } = part;
+  return {
+    name: joint?.names[index] ?? `probe ${index + 1}`,
+    verdict,
+    window: window.marks.slice(-(joint?.rules[index]?.window.of ?? MARKS_MAX)),
+    latencyMs,
+    ...(detail === undefined ? {} : { detail: detail.slice(0, DETAIL_LENGTH_MAX) }),
   };
 }
 

@@ -372,8 +372,8 @@ describe('a vip whose traffic this agent carries', () => {
 test('a tick probes every vip that is due, and asks to be called again no later than the next', () => {
   const played = play(fresh(), ...at(500, tick));
   expect(played.effects).toEqual([
-    { type: 'probe', vip: 'orders', count: 1 },
-    { type: 'probe', vip: 'billing', count: 1 },
+    { type: 'probe', vip: 'orders', count: 1, probe: 0 },
+    { type: 'probe', vip: 'billing', count: 1, probe: 0 },
   ]);
   expect(nextTickMs(played.state)).toBe(1000);
 });

@@ -1,12 +1,15 @@
 // An agent on loopback, end to end, with two peers, an application and a seat.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { loadAgentConfig } from '../../nva-agent/control/config.ts';
 import { type AgentPorts, type RunningAgent, startAgent } from '../../nva-agent/runtime.ts';
 import { reportSchema } from '../../shared/report.ts';
-import { type AgentWorld, ask, askSocket, createAgentWorld, until } from './agent-world.ts';
+import { type AgentWorld, ask, askSocket, createAgentWorld, openTcp, until } from './agent-world.ts';
 import { LAST_RESORT, VIP_PREFIX } from './order-draft.ts';
+
+// Each waits for conditions with deadlines of their own; a loaded machine needs more than the default.
+jest.setTimeout(30_000);
 
 let world: AgentWorld;
 let agents: RunningAgent[];
@@ -51,6 +54,38 @@ afterEach(async () => {
 });
 
 describe('an agent on loopback', () => {
+  test('several probes: falls when too few are well, says which, and a reload to one probe moves nothing', async () => {
+    const side = await openTcp(() => {});
+    world.write((topology) => {
+      const { probe, ...rest } = topology.vips[0].health;
+      topology.vips[0].health = { ...rest, probes: [probe, { type: 'tcp', target: `127.0.0.1:${side.port}` }] };
+    });
+    const agent = await startOrdered();
+    expect(agent.status().vips[0]?.local.probes?.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ['probe 1 (http)', 'healthy'],
+      ['probe 2 (tcp)', 'healthy'],
+    ]);
+    await side.close();
+    await untilPrepend(LAST_RESORT);
+    expect(agent.status().vips[0]?.local).toMatchObject({
+      verdict: 'unhealthy',
+      detail: expect.stringContaining('1 of 2 probes up, 2 must be; probe 2 (tcp): connection refused'),
+    });
+    await until('a seat hears it', () => world.seat.reports.at(-1)?.report.vips[0]?.local.verdict === 'unhealthy');
+    expect(reportSchema.safeParse(world.seat.reports.at(-1)?.report).error).toBeUndefined();
+    world.write((topology) => {
+      const { probe, ...rest } = topology.vips[0].health;
+      topology.vips[0].health = { ...rest, probes: [probe, { type: 'tcp', target: '127.0.0.1:1' }], require: 'any' };
+    });
+    await agent.reload(await load());
+    await untilPrepend(12);
+    const updates = world.peers[0].updates.length;
+    world.write();
+    await agent.reload(await load());
+    expect(agent.status().vips[0]?.local).toMatchObject({ verdict: 'healthy' });
+    expect(world.peers[0].updates.length).toBe(updates);
+  }, 20_000);
+
   test('announces its last resort by itself, then what an order says', async () => {
     const agent = await startOrdered();
     expect(agent.status()).toMatchObject({

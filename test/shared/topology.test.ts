@@ -14,7 +14,7 @@ import {
   ladderOf,
   parseTopology,
   prependAsnOf,
-  probeOf,
+  probesOf,
   vipsOfNva,
 } from '../../shared/topology.ts';
 import { SCHEMA_FILE, schemaText } from '../../shared/topology-json-schema.ts';
@@ -286,6 +286,47 @@ const REFUSALS: readonly [string, (draft: Draft) => void, string, string][] = [
     'app-missing',
   ],
   [
+    'no probe at all',
+    (d) => {
+      delete d.vips[0].health.probe;
+    },
+    'vips[0].health.probe',
+    'probe-missing',
+  ],
+  [
+    'one probe and several',
+    (d) => {
+      d.vips[0].health.probes = [d.vips[0].health.probe];
+    },
+    'vips[0].health.probes',
+    'probe-and-probes',
+  ],
+  [
+    'a requirement of one probe',
+    (d) => {
+      d.vips[0].health.require = 'any';
+    },
+    'vips[0].health.require',
+    'require-without-probes',
+  ],
+  [
+    'more probes required than there are',
+    (d) => {
+      d.vips[0].health = { probes: [d.vips[0].health.probe], require: { atLeast: 2 } };
+    },
+    'vips[0].health.require.atLeast',
+    'at-least-too-many',
+  ],
+  [
+    '{app} without an application in several probes',
+    (d) => {
+      delete d.regions[1].apps.orders;
+      d.vips[0].health = { probes: [{ type: 'tcp', target: '{app}' }] };
+    },
+    'vips[0].health.probes',
+    'app-missing',
+  ],
+  [
     'witness in a member region',
     (d) => {
       d.witness.region = 'westeurope';
@@ -528,7 +569,7 @@ describe('questions asked of a topology', () => {
     if (found === undefined || vip === undefined) throw new Error('example changed');
     expect(prependAsnOf(topology, found.nva)).toBe(64500);
     expect(prependAsnOf({ ...topology, prepend: { headroom: 4 } }, found.nva)).toBe(65001);
-    expect(probeOf(vip, found.region)).toMatchObject({ url: 'http://10.1.2.10:8080/healthz' });
+    expect(probesOf(vip, found.region)).toMatchObject([{ url: 'http://10.1.2.10:8080/healthz' }]);
   });
 });
 

@@ -1,0 +1,24 @@
+// What the probes of a vip must mean together.
+import type { Finding } from './result.ts';
+import type { Topology, Vip } from './topology-schema.ts';
+
+/** Refusals of every vip's probes. */
+export const findProbeRefusals = (topology: Topology): Finding[] =>
+  topology.vips.flatMap((vip, v) => checkProbes(vip, `vips[${v}].health`));
+
+function checkProbes({ health }: Vip, path: string): Finding[] {
+  const { probe, probes, require } = health;
+  if (probe === undefined && probes === undefined) {
+    return [{ path: `${path}.probe`, code: 'probe-missing', message: 'give probe, or probes for several' }];
+  }
+  if (probe !== undefined && probes !== undefined) {
+    return [{ path: `${path}.probes`, code: 'probe-and-probes', message: 'give probe or probes, not both' }];
+  }
+  if (probes === undefined) {
+    if (require === undefined) return [];
+    return [{ path: `${path}.require`, code: 'require-without-probes', message: 'one probe is always required' }];
+  }
+  if (typeof require !== 'object' || require.atLeast <= probes.length) return [];
+  const message = `at least ${require.atLeast} of ${probes.length} probes can never pass`;
+  return [{ path: `${path}.require.atLeast`, code: 'at-least-too-many', message }];
+}
