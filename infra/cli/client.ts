@@ -19,6 +19,12 @@ export interface Answer<T> {
   readonly seat: string;
 }
 
+/** Whom the control plane will see, read from the token without checking it. */
+export interface Identity {
+  readonly name: string;
+  readonly roles: readonly string[];
+}
+
 /** A problem document the control plane answered with. */
 export class ProblemError extends CliError {
   readonly problem: ProblemDocument;
@@ -56,12 +62,18 @@ export class ControlPlaneClient {
   }
 
   /**
-   * Calls a path below `/api` on the first seat that answers. A seat that cannot be reached or answers 502, 503 or 504
-   * is passed over; the Idempotency-Key makes trying another seat safe for mutations. Throws ProblemError or CliError.
+   * Calls a path below `/api` on the first seat that answers; where a seat names the leader, there. A seat that cannot
+   * be reached, answers 502, 503 or 504, or does not know an operation that another seat started is passed over; the
+   * Idempotency-Key makes trying another seat safe for mutations. Throws ProblemError or CliError.
    */
   async call<T>(path: string, schema: z.ZodType<T>, options: CallOptions = {}): Promise<Answer<T>> {
     const failures: string[] = [];
-    for (const seat of this.context.seats) {
+    const asked = new Set<string>();
+    const waiting = [...this.context.seats];
+    let unknown: ProblemError | undefined;
+    for (let seat = waiting.shift(); seat !== undefined; seat = waiting.shift()) {
+      if (asked.has(seat)) continue;
+      asked.add(seat);
       const response = await this.#request(seat, path, options).catch((error: unknown) => {
         failures.push(`${seat}: ${reasonOf(error)}`);
         return undefined;
@@ -71,8 +83,17 @@ export class ControlPlaneClient {
         failures.push(`${seat}: HTTP ${response.status} ${await detailOf(response)}`);
         continue;
       }
-      return { status: response.status, value: await this.#read(response, schema, seat), seat };
+      try {
+        return { status: response.status, value: await this.#read(response, schema, seat), seat };
+      } catch (error) {
+        const elsewhere = elsewhereOf(error);
+        if (elsewhere === undefined) throw error;
+        failures.push(`${seat}: ${(error as ProblemError).message}`);
+        if (elsewhere === 'any') unknown = error as ProblemError;
+        else waiting.unshift(elsewhere);
+      }
     }
+    if (unknown !== undefined) throw unknown;
     throw new CliError(EXIT.noSeat, `No seat of ${this.context.name} answered.`, {
       why: failures,
       next:
@@ -80,6 +101,24 @@ export class ControlPlaneClient {
           ? ['Start the lab with: npm start']
           : ['The network keeps running on its last orders.'],
     });
+  }
+
+  /** One request to one seat, answered as it comes. Rejects when nothing answered. */
+  raw(seat: string, path: string, options: CallOptions = {}): Promise<Response> {
+    return this.#request(seat, path, options);
+  }
+
+  bearer(): Promise<string | undefined> {
+    return this.#ports.token();
+  }
+
+  /** Undefined when nobody is signed in or the token is no JWT. */
+  async identity(): Promise<Identity | undefined> {
+    const payload = (await this.#ports.token())?.split('.')[1];
+    const claims = payload === undefined ? undefined : parseJson(Buffer.from(payload, 'base64url').toString('utf8'));
+    if (typeof claims !== 'object' || claims === null) return undefined;
+    const { preferred_username: user, upn, appid, azp, sub, roles } = claims as Record<string, unknown>;
+    return { name: String(user ?? upn ?? appid ?? azp ?? sub ?? 'unknown'), roles: Array.isArray(roles) ? roles : [] };
   }
 
   async #request(seat: string, path: string, options: CallOptions): Promise<Response> {
@@ -112,6 +151,14 @@ export class ControlPlaneClient {
       next: ['Use the anycastctl of the deployed version.'],
     });
   }
+}
+
+/** Where else to ask: the leader a follower named, `any` other seat, or nowhere. */
+function elsewhereOf(error: unknown): string | undefined {
+  if (!(error instanceof ProblemError)) return undefined;
+  if (error.problem.code === 'unknown-operation') return 'any';
+  const { leader } = error.problem;
+  return error.problem.code === 'not-leader' && typeof leader === 'string' ? leader : undefined;
 }
 
 function problemOf(status: number, json: unknown, text: string): ProblemDocument {

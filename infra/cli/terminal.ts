@@ -10,6 +10,8 @@ export interface Terminal {
   readonly columns: number;
   /** True when a person looks at the answer. */
   readonly isInteractive: boolean;
+  /** Lines already printed may be redrawn: the process's own terminal, and not a dumb one. */
+  readonly isLive?: boolean;
   readonly paint: (style: 'red' | 'yellow' | 'green' | 'gray' | 'bold', text: string) => string;
   /** The line typed after the question; undefined at end of input. */
   readonly ask: (question: string) => Promise<string | undefined>;
@@ -30,6 +32,7 @@ export function processTerminal(flags: TerminalFlags): Terminal {
     say: (line) => void process.stderr.write(`${line}\n`),
     columns: process.stdout.columns ?? 100,
     isInteractive,
+    isLive: isInteractive && process.env.TERM !== 'dumb',
     paint: (style, text) => (painted ? styleText(style, text, { stream: process.stdout }) : text),
     ask,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

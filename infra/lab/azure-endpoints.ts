@@ -8,6 +8,7 @@ import type { ArmCircuitRoute, ArmLearnedRoute } from './azure/arm.ts';
 import { startAzure } from './azure/azure.ts';
 import { createAuthority } from './azure/certificates.ts';
 import type { LabPrincipal } from './azure/entra.ts';
+import { createResources, type Resources, RULE_ID, WORKSPACE_ID } from './azure/resources.ts';
 import type { RouteServer } from './route-server.ts';
 import type { World, WorldRegion } from './world.ts';
 
@@ -36,6 +37,10 @@ export interface AzureEndpoints {
   ingestion(): World['ingestion'];
   /** Everything that arrived, duplicates included. */
   records(): AuditRecord[];
+  /** What people configured, to be overlaid with mistakes. */
+  readonly resources: Resources;
+  /** Where `anycastctl doctor` finds what it needs, the topology's file aside. */
+  readonly doctorPlaces: Readonly<Record<'ca' | 'armEndpoint' | 'workspaceId' | 'dcrId', string>>;
   close(): Promise<void>;
 }
 
@@ -51,10 +56,18 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
   const authority = await createAuthority();
   const caFile = join(directory, 'ca.pem');
   writeFileSync(caFile, authority.ca);
+  const resources = createResources({
+    topology,
+    peersOf: (region) => options.routeServers(region).map(({ port }) => `127.0.0.1:${port}`),
+  });
   const azure = await startAzure({
     authority,
     principals: principalsOf(topology),
-    learned: (routeServer, connection) => learnedRoutes(options, routeServer, connection),
+    resources: resources.endpoint,
+    learned: (routeServer, connection) => {
+      const routes = learnedRoutes(options, routeServer, connection);
+      return routes === undefined ? routes : (resources.rewriteLearned?.(connection, routes) ?? routes);
+    },
     circuit: (circuit) => circuitRoutes(options, circuit),
   });
   const audience = topology.seats[0]?.audience ?? '';
@@ -67,6 +80,8 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
     return text;
   };
   return {
+    resources,
+    doctorPlaces: { ca: caFile, armEndpoint: azure.origin, workspaceId: WORKSPACE_ID, dcrId: RULE_ID },
     environmentOfSeat: (seat) => ({
       ...azure.environmentOf(seat),
       ANYCAST_AGENT_CA: caFile,

@@ -17,6 +17,8 @@ export interface ControlledLab {
   token(): Promise<string>;
   /** Environment that a runbook of Azure Automation would find. */
   runbook(): Readonly<Record<string, string>>;
+  /** Where `anycastctl doctor` finds this lab's file, CA and resources. */
+  doctor(): Readonly<Record<string, string>>;
 }
 
 export interface ControlApi {
@@ -93,6 +95,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/world': { GET: async (lab) => json(200, lab.world()) },
   '/token': { GET: async (lab) => json(200, { access_token: await lab.token(), token_type: 'Bearer' }) },
   '/runbook': { GET: async (lab) => json(200, lab.runbook()) },
+  '/doctor': { GET: async (lab) => json(200, lab.doctor()) },
   '/faults': {
     GET: async (lab) => json(200, { faults: lab.faults.active() }),
     POST: makeFault,
@@ -106,6 +109,7 @@ const INDEX = {
   'GET /faults': 'active faults',
   'DELETE /faults': 'end all faults, repair what they broke',
   'GET /token': 'an access token for an operator of the lab',
+  'GET /doctor': 'where anycastctl doctor finds file, CA and resources of this lab',
   'GET /runbook': 'environment variables for the runbooks of infra/automation',
 };
 

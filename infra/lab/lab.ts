@@ -4,6 +4,7 @@ import type { Status } from '../../shared/api.ts';
 import type { AuditRecord } from '../../shared/audit.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
 import type { AppMode } from './app.ts';
+import type { Resources } from './azure/resources.ts';
 import { type AzureEndpoints, startAzureEndpoints } from './azure-endpoints.ts';
 import { type Client, startClient } from './client.ts';
 import { type ControlApi, startControlApi } from './control-api.ts';
@@ -54,6 +55,8 @@ export interface Lab {
   /** What reached the Logs Ingestion endpoint. */
   shippedRecords(): readonly AuditRecord[];
   operatorToken(): Promise<string>;
+  /** The Azure resources that `doctor` reads, to be overlaid with mistakes. */
+  readonly azureResources: Resources;
   /** Processes of the lab, itself included: for measuring. */
   pids(): number[];
   /** Resolves with the milliseconds it took; rejects when it was not steady in time. */
@@ -131,7 +134,9 @@ class LoopbackLab implements Lab {
       world: () => this.world(),
       faults: this.faults,
       token: () => this.operatorToken(),
+      pageOrigins: this.seats.flatMap((seat) => [seat, seat.replace('127.0.0.1', 'localhost')]),
       runbook: () => present(this.#azure).environmentOfRunbook(this.seats),
+      doctor: () => ({ file: this.#topologyFile, ...present(this.#azure).doctorPlaces }),
     });
   }
 
@@ -171,6 +176,10 @@ class LoopbackLab implements Lab {
 
   shippedRecords(): readonly AuditRecord[] {
     return present(this.#azure).records();
+  }
+
+  get azureResources(): Resources {
+    return present(this.#azure).resources;
   }
 
   operatorToken(): Promise<string> {

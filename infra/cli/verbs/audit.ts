@@ -1,9 +1,11 @@
-// anycastctl audit list and verify: what was decided, and whether the chain is whole.
+// anycastctl audit: what was decided, whether the chain is whole, and all of it for a file.
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { type AuditPage, auditPageSchema } from '../../../shared/api.ts';
-import { type AuditRecord, CHAIN_START, chainedText } from '../../../shared/audit.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { type AuditRecord, auditRecordSchema, CHAIN_START, chainedText } from '../../../shared/audit.ts';
+import { CliError, EXIT, type ExitCode } from '../exit-codes.ts';
 import { printJson, type Session } from '../session.ts';
+import type { Terminal } from '../terminal.ts';
 import { renderTable, renderTsv } from '../text.ts';
 
 /** Pages read before giving up: 1,000 records each at most. */
@@ -39,13 +41,19 @@ export async function listAudit(session: Session, filter: AuditFilter): Promise<
 }
 
 /** Exit 0 when every epoch's chain is whole, 7 with a line per break otherwise. */
-export async function verifyAudit(session: Session): Promise<ExitCode> {
-  const records = await readAll(session, { vip: undefined, kind: undefined, last: 0 });
+export async function verifyAudit(
+  session: () => Session,
+  terminal: Terminal,
+  json: boolean,
+  file: string | undefined,
+): Promise<ExitCode> {
+  const everything = { vip: undefined, kind: undefined };
+  const records = file === undefined ? await readAll(session(), everything) : readExport(file);
   const breaks = findBreaks(records);
-  if (session.json) printJson(session, { ok: breaks.length === 0, records: records.length, breaks });
+  if (json) terminal.print(JSON.stringify({ ok: breaks.length === 0, records: records.length, breaks }));
   else {
-    for (const line of breaks) session.terminal.print(line);
-    session.terminal.print(
+    for (const line of breaks) terminal.print(line);
+    terminal.print(
       breaks.length === 0
         ? `SUCCESS: ${records.length} records, every chain is whole.`
         : `ERROR: ${breaks.length} breaks in ${records.length} records.`,
@@ -54,8 +62,55 @@ export async function verifyAudit(session: Session): Promise<ExitCode> {
   return breaks.length === 0 ? EXIT.done : EXIT.findings;
 }
 
-async function readAll(session: Session, filter: AuditFilter): Promise<AuditRecord[]> {
+export interface ExportOptions {
+  readonly vip: string | undefined;
+  readonly sinceMs: number | undefined;
+  readonly untilMs: number | undefined;
+  readonly format: 'ndjson' | 'csv';
+}
+
+/** Page by page, so that a long record needs little memory. */
+export async function exportAudit(session: Session, options: ExportOptions): Promise<ExitCode> {
+  const columns = Object.keys(auditRecordSchema.shape) as (keyof AuditRecord)[];
+  if (options.format === 'csv') session.terminal.print(columns.join(','));
+  for await (const page of pages(session, { vip: options.vip, kind: undefined })) {
+    for (const record of page) {
+      const atMs = Date.parse(record.TimeGenerated);
+      if (atMs < (options.sinceMs ?? 0) || atMs >= (options.untilMs ?? Number.POSITIVE_INFINITY)) continue;
+      session.terminal.print(
+        options.format === 'csv' ? columns.map((column) => csvCell(record[column])).join(',') : JSON.stringify(record),
+      );
+    }
+  }
+  return EXIT.done;
+}
+
+/** RFC 4180: quoted when it must be. A cell that a spreadsheet would take for a formula is quoted with a blank before it. */
+function csvCell(value: unknown): string {
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const safe = /^[=+@-]\D/.test(text) ? ` ${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+function readExport(file: string): AuditRecord[] {
+  try {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    return lines.filter((line) => line.trim() !== '').map((line) => auditRecordSchema.parse(JSON.parse(line)));
+  } catch (error) {
+    throw new CliError(EXIT.usage, `${file} is no export of audit records (one JSON object a line).`, {
+      why: [error instanceof Error ? error.message.slice(0, 300) : String(error)],
+      cause: error,
+    });
+  }
+}
+
+async function readAll(session: Session, filter: Omit<AuditFilter, 'last'>): Promise<AuditRecord[]> {
   const records: AuditRecord[] = [];
+  for await (const page of pages(session, filter)) records.push(...page);
+  return records;
+}
+
+async function* pages(session: Session, filter: Omit<AuditFilter, 'last'>): AsyncGenerator<readonly AuditRecord[]> {
   let after: string | null = null;
   for (let page = 0; page < PAGES_MAX; page++) {
     const query = new URLSearchParams();
@@ -67,11 +122,10 @@ async function readAll(session: Session, filter: AuditFilter): Promise<AuditReco
       `/audit${text === '' ? '' : `?${text}`}`,
       auditPageSchema,
     );
-    records.push(...value.records);
-    if (value.next === null) break;
+    yield value.records;
+    if (value.next === null) return;
     after = value.next;
   }
-  return records;
 }
 
 /** What is wrong with the chains: an edited record, a gap, a repetition. Records of one epoch must start at index 0. */

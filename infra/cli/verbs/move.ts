@@ -35,8 +35,7 @@ export async function runMove(session: Session, move: Move, flags: MoveFlags): P
     const plan = await preview(session, move);
     if (flags.dryRun || plan.alreadySo) return showPlan(session, move, plan);
     if (!plan.allowed) throw refusal(move, plan);
-    if (!session.json)
-      for (const line of planLines(move, plan, session.client.context.name)) session.terminal.print(line);
+    if (!session.json) for (const line of await previewLines(session, move, plan)) session.terminal.print(line);
     await confirm(session, move, flags);
     const id = await start(session, move, plan, key);
     if (id === undefined) continue;
@@ -58,10 +57,18 @@ async function preview(session: Session, move: Move): Promise<Plan> {
   return (await session.client.call(move.path, planSchema, { method: 'POST', body })).value;
 }
 
-function showPlan(session: Session, move: Move, plan: Plan): ExitCode {
+async function showPlan(session: Session, move: Move, plan: Plan): Promise<ExitCode> {
   if (session.json) printJson(session, plan);
-  else for (const line of planLines(move, plan, session.client.context.name)) session.terminal.print(line);
+  else for (const line of await previewLines(session, move, plan)) session.terminal.print(line);
   return plan.allowed || plan.alreadySo ? EXIT.done : EXIT.refused;
+}
+
+/** The preview names the deployment and who asks: the two things people get wrong at night. */
+async function previewLines({ client }: Session, move: Move, plan: Plan): Promise<string[]> {
+  const identity = await client.identity();
+  const roles = identity === undefined || identity.roles.length === 0 ? '' : ` (${identity.roles.join(', ')})`;
+  const who = identity === undefined ? '' : `, as ${identity.name}${roles}`;
+  return planLines(move, plan, `${client.context.name}${who}`);
 }
 
 /** The preview as a person reads it: what changes on the wire, why, and what stands in the way. */

@@ -20,11 +20,20 @@ export async function showOperation(session: Session, id: string): Promise<ExitC
 /** Waits for the end of an operation, at most `timeoutSeconds`, and prints each step as it changes. */
 export async function watchOperation(session: Session, id: string, timeoutSeconds: number): Promise<ExitCode> {
   const printed = new Map<string, string>();
+  const redraw = await drawer(session);
   const ended = await awaitOperation(session, id, timeoutSeconds, (operation) => {
-    if (!session.json) printNewSteps(session, operation, printed);
+    if (session.json) return;
+    if (redraw === undefined) printNewSteps(session, operation, printed);
+    else redraw(operation.steps.map((step) => stepLine(step, operation.createdAtMs)).join('\n'));
   });
+  redraw?.done();
   finish(session, ended);
   return exitCodeOf(ended);
+}
+
+/** A live list of steps where a person looks on; plain lines, one per change, elsewhere. */
+async function drawer({ terminal, json }: Session) {
+  return terminal.isInteractive && terminal.isLive && !json ? (await import('log-update')).default : undefined;
 }
 
 /** The operation as it ended. Throws CliError (pending) when it still runs after `timeoutSeconds`. */

@@ -1,9 +1,9 @@
 // anycastctl validate: every problem and every doubt of an anycast.yaml, without talking to anybody.
-import { readFileSync } from 'node:fs';
 import { formatFindings } from '../../../shared/result.ts';
 import { parseTopology } from '../../../shared/topology.ts';
-import { CliError, EXIT, type ExitCode } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { Terminal } from '../terminal.ts';
+import { readTextFile } from '../topology-file.ts';
 
 export interface ValidateFlags {
   readonly json: boolean;
@@ -13,7 +13,7 @@ export interface ValidateFlags {
 
 /** Exit 0 when the file is right, 2 when it is refused, 7 for warnings under --exit-status. */
 export function validateFile(terminal: Terminal, file: string, flags: ValidateFlags): ExitCode {
-  const result = parseTopology(readText(file));
+  const result = parseTopology(readTextFile(file));
   const errors = result.ok ? [] : result.error;
   const warnings = result.ok ? result.value.warnings : [];
   if (flags.json) terminal.print(JSON.stringify({ file, ok: result.ok, errors, warnings }));
@@ -24,17 +24,6 @@ export function validateFile(terminal: Terminal, file: string, flags: ValidateFl
   }
   if (!result.ok) return EXIT.usage;
   return flags.exitStatus && warnings.length > 0 ? EXIT.findings : EXIT.done;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new CliError(EXIT.usage, `${file} cannot be read.`, {
-      why: [error instanceof Error ? error.message : String(error)],
-      cause: error,
-    });
-  }
 }
 
 const summary = (file: string, errors: number, warnings: number): string =>

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { type Arm, type ArmOptions, createArm } from './arm.ts';
 import type { Authority } from './certificates.ts';
 import { createEntra, type Entra, type LabPrincipal, type TokenOptions } from './entra.ts';
-import { serve } from './exchange.ts';
+import { type Endpoint, serve } from './exchange.ts';
 import { createLogs, type Logs, type LogsOptions } from './logs.ts';
 import { createSignIn, DASHBOARD_CLIENT_ID } from './sign-in.ts';
 
@@ -18,6 +18,8 @@ export interface AzureOptions extends Pick<ArmOptions, 'learned' | 'circuit' | '
   /** Free ports by default. */
   readonly tlsPort?: number;
   readonly identityPort?: number;
+  /** Resources that people configure; absent: none can be read. */
+  readonly resources?: Endpoint;
 }
 
 export interface Azure {
@@ -46,7 +48,7 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
   const certificate = await options.authority.issue('azure', [address, 'localhost']);
   const tls = createHttpsServer(
     certificate,
-    serve(() => origin, [entra.keys, arm.endpoint, logs.endpoint]),
+    serve(() => origin, [entra.keys, ...(options.resources ? [options.resources] : []), arm.endpoint, logs.endpoint]),
   );
   const signIn = createSignIn({
     people: options.principals.filter(({ isPerson }) => isPerson),

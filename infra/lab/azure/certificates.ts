@@ -16,7 +16,8 @@ export interface Authority {
 }
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-const LIFETIME_MS = 7 * 24 * 3600_000;
+/** Longer than what `anycastctl doctor` calls expiring. */
+const LIFETIME_MS = 60 * 24 * 3600_000;
 /** Clocks of a laptop and its containers differ. */
 const BACKDATE_MS = 3600_000;
 

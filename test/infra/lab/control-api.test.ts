@@ -27,6 +27,7 @@ function serve(): void {
     topology,
     world: () => ({ deployment: 'lab' }) as World,
     token: async () => 'the-token',
+    doctor: () => ({ file: 'anycast.yaml' }),
     runbook: () => ({ ANYCAST_SEATS: 'http://127.0.0.1:1' }),
     faults: {
       active: () => begun as ActiveFault[],
