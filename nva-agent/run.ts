@@ -10,8 +10,10 @@ export interface Runnable {
   readonly gone: Promise<void>;
 }
 
-/** A third of WatchdogSec=20 in the unit. */
-const WATCHDOG_MS = 7000;
+/** systemd is told that we live this many times in the time it allows. */
+const WATCHDOG_SHARE = 3;
+/** systemd's own program answers within milliseconds; one that hangs must not pile up. */
+const NOTIFY_TIMEOUT_MS = 5000;
 
 /**
  * SIGTERM and SIGINT stop in an orderly manner, a second one at once; SIGHUP reloads. Answers the exit code: 0 after an
@@ -39,7 +41,7 @@ export async function run(file: string): Promise<number> {
   process.on('SIGINT', stop);
   process.on('SIGHUP', () => void reload(file, running));
   tellSystemd('READY=1');
-  const watchdog = setInterval(() => tellSystemd('WATCHDOG=1'), WATCHDOG_MS);
+  const watchdog = startWatchdog();
   await running.gone;
   clearInterval(watchdog);
   return 0;
@@ -50,17 +52,31 @@ async function start(config: AgentConfig): Promise<Runnable> {
   return await (await import('./runtime.ts')).startAgent(config);
 }
 
-/** A file that does not load changes nothing: the old configuration stays, every problem is told. */
+/** A file that does not load, or names what does not fit together, changes nothing: every problem is told. */
 async function reload(file: string, running: Runnable): Promise<void> {
+  const refuse = (why: string) => process.stderr.write(`reload refused, the old configuration stays:\n${why}\n`);
   const loaded = await loadAgentConfig(file);
-  if (loaded.ok) await running.reload(loaded.value);
-  else process.stderr.write(`reload refused, the old configuration stays:\n${formatFindings(loaded.error)}\n`);
+  if (!loaded.ok) {
+    refuse(formatFindings(loaded.error));
+    return;
+  }
+  try {
+    await running.reload(loaded.value);
+  } catch (error) {
+    refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** As often as the unit's WatchdogSec asks, which systemd passes on in WATCHDOG_USEC; not at all without it. */
+function startWatchdog(): NodeJS.Timeout | undefined {
+  const allowedMs = Number(process.env.WATCHDOG_USEC ?? 0) / 1000;
+  return allowedMs > 0 ? setInterval(() => tellSystemd('WATCHDOG=1'), allowedMs / WATCHDOG_SHARE) : undefined;
 }
 
 /** Node has no datagram unix sockets, so systemd's own program tells it. */
 function tellSystemd(state: string): void {
   if (process.env.NOTIFY_SOCKET === undefined) return;
-  execFile('systemd-notify', [state], (error) => {
+  execFile('systemd-notify', [state], { timeout: NOTIFY_TIMEOUT_MS }, (error) => {
     if (error !== null) process.stderr.write(`systemd-notify ${state}: ${error.message}\n`);
   });
 }

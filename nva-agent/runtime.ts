@@ -26,7 +26,7 @@ import { createOrderDesk, type OrderDesk, type OrderOutcome, pinnedKeys } from '
 import { loadOrders, realDisk, type StateDisk } from './control/order-store.ts';
 import { answerOverride, loadOverrides } from './control/override-store.ts';
 import { Reporting } from './control/reporting.ts';
-import { restartNeeded } from './control/restart-needed.ts';
+import { isAnotherNva, keepingStartup, restartNeeded } from './control/restart-needed.ts';
 import { scrape } from './control/scrape.ts';
 import { noteSessionEvent } from './control/session-notes.ts';
 import { type AgentStatus, buildStatus } from './control/status.ts';
@@ -197,15 +197,13 @@ class AgentRuntime implements RunningAgent {
 
   async reload(config: AgentConfig): Promise<readonly Finding[]> {
     const found = restartNeeded(this.#config, config);
-    // What needs a restart keeps its old value; everything else takes effect.
-    this.#config = {
-      ...config,
-      listen: this.#config.listen,
-      bgp: this.#config.bgp,
-      driver: this.#config.driver,
-      stateDirectory: this.#config.stateDirectory,
-    };
-    this.#server?.reloadTls(this.#config.tls);
+    if (isAnotherNva(found)) {
+      this.#log.error('reload refused: this would be another NVA, which only a restart makes', { found });
+      return found;
+    }
+    // Files that do not fit together throw here, before anything has changed.
+    this.#server?.reloadTls(config.tls);
+    this.#config = keepingStartup(this.#config, config);
     this.#noteCertificate();
     this.#plan = planOf(config.loadedTopology, this.#place(), config.stop);
     this.#reporting.configure(this.#config);

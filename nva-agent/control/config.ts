@@ -8,6 +8,7 @@ import { parseIpv4 } from '../../shared/ip.ts';
 import { err, type Finding, ok, type Result } from '../../shared/result.ts';
 import { findNva, parseTopology, pathText } from '../../shared/topology.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
+import { codeOf } from '../probes/own-failure.ts';
 
 const address = z.string().refine((text) => parseIpv4(text) !== undefined, 'an IPv4 address');
 const endpoint = z
@@ -211,11 +212,20 @@ async function checkFiles(config: AgentFile): Promise<Finding[]> {
       path === undefined ? [] : await problemOf(where, () => access(path, constants.R_OK)),
     ),
   );
-  const state = await problemOf('stateDirectory', async () => {
-    await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
-    await access(config.stateDirectory, constants.W_OK);
+  return [...read.flat(), ...(await checkState(config.stateDirectory))];
+}
+
+/**
+ * A disk that went read-only keeps nobody from going on with what it holds: the routes matter more than the next order,
+ * which is refused with the reason. Any other directory that cannot be written is a mistake of the set-up.
+ */
+async function checkState(directory: string): Promise<Finding[]> {
+  return await problemOf('stateDirectory', async () => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.W_OK).catch((error: unknown) => {
+      if (codeOf(error) !== 'EROFS') throw error;
+    });
   });
-  return [...read.flat(), ...state];
 }
 
 async function problemOf(path: string, attempt: () => Promise<void>): Promise<Finding[]> {

@@ -20,3 +20,18 @@ export function restartNeeded(old: AgentConfig, now: AgentConfig): Finding[] {
     .filter(([, a, b]) => JSON.stringify(a) !== JSON.stringify(b))
     .map(([path]) => ({ path, code: 'restart-needed', message: 'takes effect when the agent is restarted' }));
 }
+
+/** Sessions speak for this name, ASN and address; none of them can change under a session. */
+const IDENTITY: readonly string[] = ['nva', 'topology:nva'];
+
+/** Whether these findings would make the agent another NVA, which nothing short of a restart can. */
+export const isAnotherNva = (found: readonly Finding[]): boolean => found.some(({ path }) => IDENTITY.includes(path));
+
+/** The new configuration, where what needs a restart keeps its old value; everything else takes effect. */
+export const keepingStartup = (old: AgentConfig, now: AgentConfig): AgentConfig => ({
+  ...now,
+  listen: old.listen,
+  bgp: old.bgp,
+  driver: old.driver,
+  stateDirectory: old.stateDirectory,
+});
