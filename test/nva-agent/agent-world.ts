@@ -245,6 +245,8 @@ export async function createAgentWorld(): Promise<AgentWorld> {
     topology.vips = [topology.vips[0]];
     topology.regions[0].apps = { orders: topology.regions[0].apps.orders };
     topology.regions[1].apps = { orders: topology.regions[1].apps.orders };
+    // Nothing of this machine's own network is touched: who carries the vip is the data-plane tests' matter.
+    topology.vips[0].dataPlane = { mode: 'none' };
     topology.vips[0].health = { ...topology.vips[0].health, intervalMs: 200, timeoutMs: 150 };
     topology.seats = [{ ...topology.seats[0], url: seat.url, orderKeys: [key.public] }];
     topology.timing = { ...topology.timing, reportSeconds: 0.2, routeChangeSeconds: 0 };
