@@ -1,4 +1,4 @@
-// Fuzzes framer, codec and decode verb: `node test/fuzz/bgp.ts --seconds N [--seed S]`.
+// Fuzzes framer, codec and decode verb: `npm run fuzz -- [--seconds N | --messages N] [--seed S]`.
 // Messages are grown from a grammar of parts, then octets, lengths and ends are changed. One seed reproduces a run.
 import { parseArgs } from 'node:util';
 import { decodeMessage, encodeMessage } from '../../nva-agent/bgp/codec.ts';
@@ -14,12 +14,14 @@ export interface FuzzResult {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly slowestMs: number;
   readonly heapGrowthBytes: number;
+  readonly seconds: number;
 }
 
 /** A message takes microseconds; one that takes this long is a hang in the making (a busy machine's pauses are shorter). */
 const MESSAGE_MS_MAX = 1000;
 const HEAP_GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 const BATCH = 1000;
+const WARM_MESSAGES = 1_000_000;
 
 /** mulberry32: small, fast, and the same everywhere. */
 function randomFrom(seed: number): (below: number) => number {
@@ -113,32 +115,43 @@ function outcomeOf(bytes: Uint8Array, as4: boolean, isExternal: boolean): string
   return value.discardedAttributes === undefined ? 'update' : 'attribute discard';
 }
 
-/** Fuzzes for a time; throws with the seed and the octets if a message throws, hangs, or memory grows. */
-export function fuzz(seconds: number, seed: number): FuzzResult {
+/** When a run ends: whichever comes first. */
+export interface FuzzLimit {
+  readonly seconds?: number;
+  readonly messages?: number;
+}
+
+/** Fuzzes up to a limit; throws with the seed and the octets if a message throws, hangs, or memory grows. */
+export function fuzz({ seconds = Infinity, messages: most = Infinity }: FuzzLimit, seed: number): FuzzResult {
   const random = randomFrom(seed);
   const outcomes: Record<string, number> = {};
   const startMs = performance.now();
   let messages = 0;
   let slowestMs = 0;
+  let slowest: Uint8Array = new Uint8Array(0);
   let heapBytes: number | undefined;
-  while (performance.now() - startMs < seconds * 1000) {
-    for (let index = 0; index < BATCH; index += 1) {
+  // Measured once the code is warm.
+  const isWarm = () => performance.now() - startMs > seconds * 250 || messages > Math.min(WARM_MESSAGES, most / 4);
+  while (performance.now() - startMs < seconds * 1000 && messages < most) {
+    for (let index = Math.min(BATCH, most - messages); index > 0; index -= 1) {
       const bytes = mutate(grow(random), random);
       const beforeMs = performance.now();
       const outcome = tryOne(bytes, random, seed);
-      slowestMs = Math.max(slowestMs, performance.now() - beforeMs);
+      const tookMs = performance.now() - beforeMs;
+      if (tookMs > slowestMs) [slowestMs, slowest] = [tookMs, bytes];
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
       messages += 1;
     }
-    // Measured once the code is warm.
-    if (performance.now() - startMs > seconds * 250) heapBytes ??= heapUsed();
+    if (isWarm()) heapBytes ??= heapUsed();
   }
   const heapGrowthBytes = heapUsed() - (heapBytes ?? heapUsed());
-  const perSecond = Math.round(messages / ((performance.now() - startMs) / 1000));
-  if (slowestMs > MESSAGE_MS_MAX) throw new Error(`seed ${seed}: a message took ${slowestMs.toFixed(0)} ms`);
+  const tookSeconds = Math.round((performance.now() - startMs) / 100) / 10;
+  const perSecond = Math.round(messages / Math.max(0.1, tookSeconds));
+  if (slowestMs > MESSAGE_MS_MAX)
+    throw new Error(`seed ${seed}: a message took ${slowestMs.toFixed(0)} ms: ${Buffer.from(slowest).toString('hex')}`);
   if (heapGrowthBytes > HEAP_GROWTH_BYTES_MAX)
     throw new Error(`seed ${seed}: the heap grew by ${heapGrowthBytes} octets`);
-  return { messages, perSecond, seed, outcomes, slowestMs, heapGrowthBytes };
+  return { messages, perSecond, seed, outcomes, slowestMs, heapGrowthBytes, seconds: tookSeconds };
 }
 
 function tryOne(bytes: Uint8Array, random: Random, seed: number): string {
@@ -155,7 +168,12 @@ function heapUsed(): number {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { seconds: { type: 'string', default: '10' }, seed: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { seconds: { type: 'string' }, messages: { type: 'string' }, seed: { type: 'string' } },
+  });
   const seed = values.seed === undefined ? Date.now() % 2 ** 32 : Number(values.seed);
-  console.log(JSON.stringify(fuzz(Number(values.seconds), seed), undefined, 2));
+  const messages = values.messages === undefined ? {} : { messages: Number(values.messages) };
+  const seconds = values.seconds ?? (values.messages === undefined ? '10' : undefined);
+  const limit = { ...messages, ...(seconds === undefined ? {} : { seconds: Number(seconds) }) };
+  console.log(JSON.stringify(fuzz(limit, seed), undefined, 2));
 }
