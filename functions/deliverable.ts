@@ -28,6 +28,8 @@ async function toDeliverable(plane: Plane, nva: string, ledger: Ledger, has?: Se
   const { group } = ledger;
   if (ledger.seat !== plane.deployment.seat.name) return none(`${ledger.seat} leads`);
   if (!ledger.delivers) return none('the ledger is not trusted');
+  // Born, but nobody has decided on it yet: there is no record of it, so there is nothing to hand out.
+  if (ledger.chain.index < 0) return none('nothing is decided yet');
   const sequence = { epoch: ledger.epoch, generation: ledger.orderGeneration };
   if (has !== undefined && compareSequence(has, sequence) >= 0) return { type: 'current', sequence };
   const last = ledger.pending.at(-1);

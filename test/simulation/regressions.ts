@@ -1,0 +1,10 @@
+// Seeds that once showed something, and what. They are lived through in every run.
+
+export interface Regression {
+  readonly seed: number;
+  readonly showed: string;
+}
+
+export const REGRESSIONS: readonly Regression[] = [
+  { seed: 3, showed: 'an order of a ledger that nobody had decided on was handed out before any record of it' },
+];

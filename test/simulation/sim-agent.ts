@@ -1,0 +1,500 @@
+// One NVA: the product's own agent step, order fence and reports, on a machine that may die, freeze or lie about time.
+
+import type { DeliverOutcome } from '../../functions/ports.ts';
+import {
+  type AgentEffect,
+  type AgentEvent,
+  type AgentPlan,
+  type AgentState,
+  newAgent,
+  step,
+} from '../../nva-agent/agent.ts';
+import { judgeOrder } from '../../nva-agent/control/order-fence.ts';
+import { buildReport } from '../../nva-agent/control/reports.ts';
+import { spanOf } from '../../nva-agent/health/window.ts';
+import { planOf } from '../../nva-agent/plan.ts';
+import { wantedRoutes } from '../../nva-agent/route/wanted-routes.ts';
+import type { Order } from '../../shared/order.ts';
+import type { Report, ReportSession } from '../../shared/report.ts';
+import type { findNva } from '../../shared/topology.ts';
+import type { Topology } from '../../shared/topology-schema.ts';
+import type { Network, RouteChange } from './network.ts';
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+import { Process } from './wires.ts';
+
+export type AppMode = 'ok' | 'crashed' | 'hanging' | 'erring' | 'browned-out' | 'slow';
+
+export interface AgentOwner {
+  readonly topology: Topology;
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly network: Network;
+  /** Hold time negotiated with Route Server. */
+  readonly holdMs: number;
+  /** Takes the report to a seat; `taken` is called when the seat answered, with the order it handed out, if any. */
+  readonly send: (
+    agent: SimAgent,
+    seat: string,
+    report: Report,
+    done: (isTaken: boolean, order?: string) => void,
+  ) => void;
+  readonly onApplied: (agent: SimAgent, order: Order, before: Order | undefined) => void;
+  readonly onRefused: (agent: SimAgent, order: Order, refusal: string) => void;
+  /** The NVA's UPDATE of this prefix has changed. */
+  readonly onWire: (agent: SimAgent, prefix: string, path: readonly number[] | null) => void;
+  readonly onState: (agent: SimAgent) => void;
+}
+
+interface Session {
+  readonly peer: string;
+  /** As the NVA sees it. */
+  isUp: boolean;
+  sinceMs: number;
+  /** Route Server refuses it until then, for maintenance. */
+  isRefused: boolean;
+  /** Counts connections: what was meant for an earlier one does not reach this one. */
+  connection: number;
+  routes: Map<string, readonly number[]>;
+}
+
+interface Lane {
+  isBusy: boolean;
+  isWanted: boolean;
+  built: number;
+  told: number;
+}
+
+const COALESCE_MS = 5;
+const UPDATE_MS = 4;
+const STOP = { lastResortSeconds: 2, withdrawSeconds: 2 };
+
+export class SimAgent {
+  readonly process: Process;
+  readonly region: string;
+  readonly plan: AgentPlan;
+  readonly apps: Map<string, AppMode>;
+  /** How far the machine's wall clock is off; its even clock is off by what that was at start. */
+  clockOffsetMs = 0;
+  state: AgentState;
+  /** Since when it has been up without a break, for those who judge. */
+  upSinceMs: number;
+  readonly sessions: Session[];
+  readonly #owner: AgentOwner;
+  readonly #place: NonNullable<ReturnType<typeof findNva>>;
+  /** On disk: survives everything. */
+  #persisted: Order[] = [];
+  #evenOffsetMs = 0;
+  #seq = 0;
+  #transitions = 0;
+  #isKicked = false;
+  /** Counts thaws: KEEPALIVEs flow again, and what the hold timer began to count is over. */
+  #thaws = 0;
+  #armedAtMs = Number.POSITIVE_INFINITY;
+  #lanes = new Map<string, Lane>();
+  /** Counts changes of sessions and of what they were told. */
+  #links = 0;
+  #last: { readonly state: AgentState; readonly links: number; readonly report: Report } | undefined;
+
+  constructor(owner: AgentOwner, place: NonNullable<ReturnType<typeof findNva>>) {
+    this.#owner = owner;
+    this.#place = place;
+    this.process = new Process(place.nva.name);
+    this.region = place.region.name;
+    this.plan = planOf(owner.topology, place, STOP);
+    this.apps = new Map(this.plan.vips.map((vip) => [vip.vip, 'ok']));
+    this.sessions = place.region.routeServer.peers.map((peer) => ({
+      ...{ peer, isUp: false, sinceMs: owner.timeline.nowMs, isRefused: false, connection: 0, routes: new Map() },
+    }));
+    this.upSinceMs = owner.timeline.nowMs;
+    this.state = newAgent(this.plan, [], [], owner.timeline.nowMs);
+  }
+
+  get name(): string {
+    return this.process.name;
+  }
+
+  // ---------------------------------------------------------------- life
+
+  boot(): void {
+    const { timeline, random, topology } = this.#owner;
+    this.#evenOffsetMs = this.clockOffsetMs;
+    this.#last = undefined;
+    this.#seq = 0;
+    this.#isKicked = false;
+    this.#armedAtMs = Number.POSITIVE_INFINITY;
+    this.#lanes = new Map(
+      topology.seats.map((seat) => [seat.name, { isBusy: false, isWanted: false, built: 0, told: 0 }]),
+    );
+    this.upSinceMs = timeline.nowMs;
+    this.state = newAgent(this.plan, this.#persisted, [], this.nowMs());
+    for (const session of this.sessions) this.#connect(session, random.between(200, 2000));
+    this.dispatch({ type: 'start' });
+    for (const [vip, mode] of this.apps) if (mode === 'crashed') this.dispatch({ type: 'sentinel-lost', vip });
+    this.#periodic(random.between(0, topology.timing.reportSeconds * 1000));
+  }
+
+  /** The process is killed: its kernel closes the connections. */
+  crash(): void {
+    this.process.kill();
+    for (const session of this.sessions) this.#endAtServer(session, UPDATE_MS);
+    this.#owner.onState(this);
+  }
+
+  /** The machine is gone without a word: routes live on until the hold time ends. */
+  powerOff(): void {
+    this.process.kill();
+    this.#holdTimers();
+    this.#owner.onState(this);
+  }
+
+  start(): void {
+    this.process.start();
+    for (const session of this.sessions) {
+      // A new connection from the same address ends the old one (RFC 4271 6.8).
+      this.#owner.network.drop(this.region, session.peer, this.name);
+      session.isUp = false;
+      session.routes = new Map();
+    }
+    this.boot();
+    this.#owner.onState(this);
+  }
+
+  freeze(): void {
+    this.process.freeze();
+    this.#holdTimers();
+    this.#owner.onState(this);
+  }
+
+  thaw(): void {
+    this.upSinceMs = this.#owner.timeline.nowMs;
+    this.#thaws += 1;
+    this.process.thaw();
+    this.#owner.onState(this);
+  }
+
+  setApp(vip: string, mode: AppMode): void {
+    const before = this.apps.get(vip);
+    this.apps.set(vip, mode);
+    const { boot } = this.process;
+    const tell = (type: 'sentinel-lost' | 'sentinel-up', delayMs: number) =>
+      this.#owner.timeline.after(delayMs, () =>
+        this.process.resume(boot, () => {
+          if (this.apps.get(vip) === mode) this.dispatch({ type, vip });
+        }),
+      );
+    if (mode === 'crashed') tell('sentinel-lost', 1);
+    else if (before === 'crashed') tell('sentinel-up', 900);
+    this.process.resume(boot, () => this.#arm());
+    this.#owner.onState(this);
+  }
+
+  /** Users who are sent here get an answer of this vip's application. */
+  answers(vip: string): boolean {
+    const mode = this.apps.get(vip);
+    return this.process.isRunning && (mode === 'ok' || mode === 'slow' || mode === 'browned-out');
+  }
+
+  setClock(offsetMs: number): void {
+    this.clockOffsetMs = offsetMs;
+  }
+
+  setRefused(peer: string, isRefused: boolean): void {
+    const session = this.sessions.find((one) => one.peer === peer);
+    if (session === undefined) return;
+    session.isRefused = isRefused;
+    if (isRefused) this.#lose(session);
+  }
+
+  nowMs(): number {
+    return this.#owner.timeline.nowMs + this.#evenOffsetMs;
+  }
+
+  // ---------------------------------------------------------------- the step
+
+  dispatch(event: AgentEvent): void {
+    const { state, effects } = step(this.state, this.plan, event, this.nowMs());
+    this.state = state;
+    for (const effect of effects) this.#perform(effect);
+    this.#arm();
+  }
+
+  #perform(effect: AgentEffect): void {
+    switch (effect.type) {
+      case 'advertise':
+        this.#advertise();
+        return;
+      case 'resend':
+        for (const session of this.sessions) if (session.isUp) this.#resend(session, effect.prefixes);
+        return;
+      case 'probe':
+        for (let i = 0; i < effect.count; i += 1) this.#probe(effect.vip);
+        return;
+      case 'report':
+        this.#transitions += 1;
+        this.#kick();
+        return;
+      case 'verdict':
+        this.#owner.onState(this);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /**
+   * The next tick is armed as the runtime does it, but not for probes whose outcome is known: of an application that
+   * works, seen by a window full of passes. The grid of probes does not shift by ticks left out.
+   */
+  #arm(): void {
+    const atMs = this.#nextTickMs() - this.#evenOffsetMs;
+    if (atMs >= this.#armedAtMs || !this.process.isUp) return;
+    this.#armedAtMs = atMs;
+    const { boot } = this.process;
+    this.#owner.timeline.at(atMs, () =>
+      this.process.resume(boot, () => {
+        if (this.#armedAtMs !== atMs) return;
+        this.#armedAtMs = Number.POSITIVE_INFINITY;
+        this.dispatch({ type: 'tick' });
+      }),
+    );
+  }
+
+  #nextTickMs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const vip of this.plan.vips) {
+      const held = this.state.vips.get(vip.vip);
+      if (held === undefined) continue;
+      if (!this.#isKnown(vip.vip, spanOf(vip.health.window))) next = Math.min(next, held.health.nextProbeMs);
+      if (held.pacing.resendAtMs !== undefined) next = Math.min(next, held.pacing.resendAtMs);
+    }
+    return next;
+  }
+
+  #isKnown(vip: string, span: number): boolean {
+    const health = this.state.vips.get(vip)?.health;
+    if (health === undefined || this.apps.get(vip) !== 'ok') return false;
+    const { window } = health;
+    return (
+      health.verdict === 'healthy' &&
+      health.inFlight === 0 &&
+      health.doubt === 0 &&
+      !health.sentinelIsLost &&
+      window.passRun >= span &&
+      window.unknownRun === 0 &&
+      !window.decided.includes('0')
+    );
+  }
+
+  #probe(vip: string): void {
+    const { random, timeline } = this.#owner;
+    const mode = this.apps.get(vip) ?? 'ok';
+    const hasFailed =
+      mode === 'crashed' || mode === 'hanging' || mode === 'erring' || (mode === 'browned-out' && random.chance(0.6));
+    const latencyMs = mode === 'hanging' ? 800 : mode === 'slow' ? random.between(300, 700) : random.between(1, 8);
+    const { boot } = this.process;
+    timeline.after(latencyMs, () =>
+      this.process.resume(boot, () =>
+        this.dispatch({
+          type: 'probed',
+          vip,
+          outcome: hasFailed ? { type: 'fail', latencyMs, detail: mode } : { type: 'pass', latencyMs },
+        }),
+      ),
+    );
+  }
+
+  // ---------------------------------------------------------------- orders
+
+  /** As the order desk does it: judged, persisted, applied; acknowledged also when it is known already. */
+  accept(text: string): DeliverOutcome {
+    const order = JSON.parse(text) as Order;
+    const last = this.state.orders.get(order.group);
+    const judged = judgeOrder(order, this.plan, last, this.#owner.timeline.nowMs + this.clockOffsetMs);
+    if (judged.type === 'refused') {
+      this.#owner.onRefused(this, order, judged.refusal);
+      return { type: 'refused', code: judged.refusal, detail: judged.detail };
+    }
+    if (judged.type === 'new') {
+      this.#persisted = [...this.#persisted.filter((one) => one.group !== order.group), order];
+      this.#owner.onApplied(this, order, last);
+      this.dispatch({ type: 'order', order });
+    }
+    return { type: 'acknowledged', sequence: { epoch: order.epoch, generation: order.generation } };
+  }
+
+  // ---------------------------------------------------------------- reports
+
+  #periodic(delayMs: number): void {
+    const { timeline, topology } = this.#owner;
+    const { boot } = this.process;
+    timeline.after(delayMs, () =>
+      this.process.resume(boot, () => {
+        this.#sendAll();
+        this.#periodic(topology.timing.reportSeconds * 1000);
+      }),
+    );
+  }
+
+  #kick(): void {
+    if (this.#isKicked) return;
+    this.#isKicked = true;
+    const { boot } = this.process;
+    this.#owner.timeline.after(COALESCE_MS, () =>
+      this.process.resume(boot, () => {
+        this.#isKicked = false;
+        this.#sendAll();
+      }),
+    );
+  }
+
+  #sendAll(): void {
+    for (const [seat, lane] of this.#lanes) {
+      lane.isWanted = true;
+      if (!lane.isBusy) this.#send(seat, lane);
+    }
+  }
+
+  /** At most one report under way to a seat, as the report sender has it. */
+  #send(seat: string, lane: Lane): void {
+    lane.isWanted = false;
+    lane.isBusy = true;
+    lane.built = this.#transitions;
+    const built = this.#transitions;
+    this.#seq += 1;
+    const group = this.plan.vips[0]?.group ?? 'default';
+    const report = this.#report(group, built > lane.told);
+    const { boot } = this.process;
+    this.#owner.send(this, seat, report, (isTaken, order) =>
+      this.process.resume(boot, () => {
+        lane.isBusy = false;
+        if (isTaken) lane.told = built;
+        if (order !== undefined) this.accept(order);
+        if (lane.isWanted) this.#send(seat, lane);
+      }),
+    );
+  }
+
+  /** The same as before but for its time while nothing has changed. */
+  #report(group: string, transition: boolean): Report {
+    const moment = { bootId: `${this.name}#${this.process.boot}`, seq: this.#seq, atMs: this.nowMs(), transition };
+    const last = this.#last;
+    if (last?.state === this.state && last.links === this.#links) return { ...last.report, ...moment };
+    const report = buildReport(this.state, this.plan, group, { ...moment, sessions: this.#reportSessions() });
+    this.#last = { state: this.state, links: this.#links, report };
+    return report;
+  }
+
+  #reportSessions(): ReportSession[] {
+    return this.sessions.map((session) => ({
+      peer: session.peer,
+      state: session.isUp ? 'Established' : 'Connect',
+      sinceMs: Math.round(session.sinceMs + this.#evenOffsetMs),
+      holdSeconds: session.isUp ? this.#owner.holdMs / 1000 : null,
+      routes: [...session.routes].map(([prefix, asPath]) => ({ prefix, asPath: [...asPath] })),
+    }));
+  }
+
+  // ---------------------------------------------------------------- BGP, as far as time and loss go
+
+  #advertise(): void {
+    const wanted = this.#wanted();
+    for (const session of this.sessions) if (session.isUp) this.#tell(session, wanted);
+    for (const vip of this.plan.vips) this.#owner.onWire(this, vip.prefix, wanted.get(vip.prefix) ?? null);
+  }
+
+  #wanted(): Map<string, readonly number[]> {
+    return new Map(wantedRoutes(this.state, this.plan, this.#place.nva).map((route) => [route.prefix, route.asPath]));
+  }
+
+  #tell(session: Session, wanted: ReadonlyMap<string, readonly number[]>): void {
+    const changes: RouteChange[] = [];
+    for (const prefix of session.routes.keys()) if (!wanted.has(prefix)) changes.push({ prefix, asPath: null });
+    for (const [prefix, asPath] of wanted) {
+      if (session.routes.get(prefix)?.join() !== asPath.join()) changes.push({ prefix, asPath });
+    }
+    session.routes = new Map(wanted);
+    this.#links += 1;
+    this.#update(session, changes);
+  }
+
+  #resend(session: Session, prefixes: readonly string[]): void {
+    this.#update(
+      session,
+      prefixes.flatMap((prefix) => {
+        const asPath = session.routes.get(prefix);
+        return asPath === undefined ? [] : [{ prefix, asPath }];
+      }),
+    );
+  }
+
+  /** TCP keeps the order, so every UPDATE takes equally long. */
+  #update(session: Session, changes: readonly RouteChange[]): void {
+    if (changes.length === 0) return;
+    const { connection } = session;
+    this.#owner.timeline.after(UPDATE_MS, () => {
+      if (session.connection === connection) this.#owner.network.update(this.region, session.peer, this.name, changes);
+    });
+  }
+
+  #connect(session: Session, delayMs: number): void {
+    const { boot } = this.process;
+    this.#owner.timeline.after(delayMs, () =>
+      this.process.resume(boot, () => {
+        if (session.isUp) return;
+        if (session.isRefused) {
+          this.#connect(session, 2000);
+          return;
+        }
+        session.isUp = true;
+        this.#links += 1;
+        session.sinceMs = this.#owner.timeline.nowMs;
+        session.connection += 1;
+        session.routes = new Map();
+        this.dispatch({ type: 'session', peer: session.peer });
+        this.#tell(session, this.#wanted());
+        this.#owner.onState(this);
+      }),
+    );
+  }
+
+  /** Route Server ended the session, and the NVA hears of it. */
+  #lose(session: Session): void {
+    if (!session.isUp) return;
+    this.#endAtServer(session, 0);
+    const { boot } = this.process;
+    this.#owner.timeline.after(UPDATE_MS, () => this.process.resume(boot, () => this.#noteLoss(session)));
+  }
+
+  #noteLoss(session: Session): void {
+    if (!session.isUp) return;
+    session.isUp = false;
+    this.#links += 1;
+    session.sinceMs = this.#owner.timeline.nowMs;
+    session.routes = new Map();
+    this.dispatch({ type: 'session', peer: session.peer });
+    this.#connect(session, this.#owner.random.between(500, 4000));
+    this.#owner.onState(this);
+  }
+
+  #endAtServer(session: Session, delayMs: number): void {
+    session.connection += 1;
+    this.#owner.timeline.after(delayMs, () => this.#owner.network.drop(this.region, session.peer, this.name));
+  }
+
+  /** Nobody sends KEEPALIVEs any more: each instance gives up a hold time after the last one. */
+  #holdTimers(): void {
+    const { timeline, random, holdMs } = this.#owner;
+    const { boot } = this.process;
+    const thaws = this.#thaws;
+    for (const session of this.sessions) {
+      if (!session.isUp) continue;
+      const { connection } = session;
+      timeline.after(holdMs - random.between(0, Math.floor(holdMs / 3)), () => {
+        if (session.connection !== connection || this.#thaws !== thaws || this.process.isRunning) return;
+        this.#endAtServer(session, 0);
+        this.process.resume(boot, () => this.#noteLoss(session));
+      });
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// One seed, from its plan to its verdict: lives through the story, lets calm return, and asks whether all is as it should be.
+
+import { baseRung } from '../../shared/ladder.ts';
+import { ladderOf } from '../../shared/topology.ts';
+import { compareSequence } from '../../shared/vocabulary.ts';
+import { scheduleFaults } from './breakage.ts';
+import { verifyChain } from './chain.ts';
+import type { Violation } from './judge.ts';
+import { makePlan } from './plan.ts';
+import { GROUP } from './stores.ts';
+import { SimWorld } from './world.ts';
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly story: readonly string[];
+  readonly counts: {
+    readonly looks: number;
+    readonly idle: number;
+    readonly reports: number;
+    readonly commits: number;
+    readonly moves: number;
+    readonly faults: number;
+    readonly longestOutageMs: number;
+  };
+}
+
+export interface SimulateOptions {
+  readonly minutes: number;
+}
+
+/** After the last fault people tidy up what waits for them. */
+const TIDY_MS = 150_000;
+
+export async function simulate(seed: number, { minutes }: SimulateOptions): Promise<Outcome> {
+  const plan = makePlan(seed, minutes);
+  const world = new SimWorld(plan);
+  world.start();
+  scheduleFaults(world);
+  for (const wish of plan.wishes) world.timeline.at(world.at(wish.atMs), () => world.ask(wish));
+  for (let i = 1; i <= 3; i += 1) world.timeline.at(world.at(plan.calmFromMs + i * TIDY_MS), () => tidyUp(world));
+  await world.timeline.runUntil(world.at(plan.endMs));
+  judgeEnd(world);
+  const { judge, counts, story } = world;
+  return {
+    ...{ seed, violations: judge.violations, story },
+    counts: {
+      ...counts,
+      ...{ commits: judge.commits, moves: judge.moves, faults: plan.faults.length },
+      longestOutageMs: judge.longestOutageMs(),
+    },
+  };
+}
+
+/** What only a person may end: doubt about a region whose proof failed, a drain, distrust of the ledger. */
+function tidyUp(world: SimWorld): void {
+  const policy = world.judge.ledger?.policy;
+  if (policy === undefined) return;
+  if (!policy.trusted) world.ask({ kind: 'trust-ledger', vip: null, region: null });
+  for (const [vip, { regions, acting }] of Object.entries(policy.vips)) {
+    for (const [region, row] of Object.entries(regions)) {
+      if (row.role === 'drained') world.ask({ kind: 'undrain', vip: null, region, atMs: 0 });
+      if (row.unprovenSinceMs !== undefined && region !== acting)
+        world.ask({ kind: 'failover', vip, region, atMs: 0 }, ['unproven-target']);
+    }
+  }
+}
+
+/** Faults are long over: the policy has come back to the ranking, everybody carries it, and every record has arrived. */
+function judgeEnd(world: SimWorld): void {
+  const { judge, plan, network, agents, stores } = world;
+  const { ledger } = judge;
+  const breach = (detail: string) => judge.breach('convergence', detail);
+  if (ledger === undefined) {
+    breach('there is no ledger');
+    return;
+  }
+  if (!ledger.policy.trusted) breach('the ledger is not trusted');
+  const newest = { epoch: ledger.epoch, generation: ledger.orderGeneration };
+  for (const agent of agents.values()) {
+    const order = agent.state.orders.get(GROUP);
+    if (order === undefined || compareSequence(order, newest) !== 0)
+      breach(`${agent.name} has ${order?.epoch}.${order?.generation}, newest is ${newest.epoch}.${newest.generation}`);
+  }
+  for (const vip of plan.topology.vips) {
+    const policy = ledger.policy.vips[vip.name];
+    if (policy === undefined) continue;
+    const first = vip.regions[0] ?? '';
+    if (vip.failback.mode === 'auto' && policy.acting !== first)
+      breach(`${vip.name}: ${policy.acting} acts, not ${first}`);
+    if (judge.servedBy(vip.name) !== policy.acting)
+      breach(
+        `${vip.name} is answered by ${judge.servedBy(vip.name) ?? 'nobody'}, ${policy.acting} acts (${network.pathsText(vip.prefix)})`,
+      );
+    for (const [region, row] of Object.entries(policy.regions)) {
+      const base = baseRung(ladderOf(plan.topology), vip.regions.indexOf(region));
+      const isManual = vip.failback.mode === 'manual' && policy.acting !== first;
+      if (!isManual && row.rung !== base) breach(`${vip.name}: ${region} rests on ${row.rung}, its base is ${base}`);
+    }
+  }
+  if (judge.isLedgerVoid) return;
+  for (const detail of verifyChain(stores.outbox.rows(GROUP).map((row) => row.record)))
+    judge.breach('audit chain', detail);
+  const missing = stores.outbox.rows(GROUP).filter((row) => !stores.shipped.has(row.record.EventId));
+  if (missing.length > 0)
+    judge.breach('audit shipped', `${missing.length} records never arrived, first ${missing[0]?.record.EventId}`);
+}

@@ -1,0 +1,104 @@
+// What both seats share: the witness account (ledger, outbox, proofs), and what reached Log Analytics.
+import { createMemoryLedger, type MemoryLedger } from '../../functions/adapters/memory/memory-ledger.ts';
+import { createMemoryOutbox, type MemoryOutbox } from '../../functions/adapters/memory/memory-outbox.ts';
+import type { LearnedEvidence } from '../../functions/engine/types.ts';
+import { LEASE_SECONDS } from '../../functions/limits.ts';
+import type { LedgerStore, Outbox, ProofStore, StoredProofs, StoredSeatView } from '../../functions/ports.ts';
+import type { AuditRecord } from '../../shared/audit.ts';
+import type { Timeline } from './timeline.ts';
+
+export interface Stores {
+  readonly ledger: MemoryLedger;
+  readonly outbox: MemoryOutbox;
+  readonly proofs: ProofStore;
+  putView(view: StoredSeatView): void;
+  putLearned(nva: string, learned: LearnedEvidence): void;
+  /** Its holder renews the lease, without a wire between. */
+  renew(leaseId: string): void;
+  /** EventIds that the outbox has. */
+  readonly confirmed: Set<string>;
+  /** By EventId: the table of Log Analytics, after de-duplication. */
+  readonly shipped: Map<string, AuditRecord>;
+  /** What any seat would read now: replaced, never changed. */
+  readonly shared: { proofs: StoredProofs; readonly views: ReadonlyMap<string, StoredSeatView> };
+  /** Who holds the lease, and until when. */
+  readonly lease: { id: string; untilMs: number };
+}
+
+export interface StoreWatch {
+  /** A commit has been made: the text before and after, and by whom. */
+  readonly onCommit: (leaseId: string, before: string, after: string) => void;
+  readonly onAppended: (records: readonly AuditRecord[]) => void;
+}
+
+/** The one group there is. */
+export const GROUP = 'default';
+
+export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
+  const clock = { nowMs: () => timeline.nowMs };
+  const ledger = createMemoryLedger(clock);
+  const outbox = createMemoryOutbox();
+  const lease = { id: '', untilMs: 0 };
+  const confirmed = new Set<string>();
+  const views = new Map<string, StoredSeatView>();
+  const putView = (view: StoredSeatView) => void views.set(view.seat, view);
+  const shared: Stores['shared'] = { proofs: { proofs: [], learned: {} }, views };
+  const watchedLedger: MemoryLedger = {
+    ...ledger,
+    async hold(group, leaseId) {
+      const outcome = await ledger.hold(group, leaseId);
+      if (outcome === 'held') Object.assign(lease, { id: leaseId, untilMs: timeline.nowMs + LEASE_SECONDS * 1000 });
+      return outcome;
+    },
+    writeView: async (_group, view) => putView(view),
+    readViews: async () => [...views.values()],
+    async commit(group, text, on) {
+      const before = ledger.textOf(group) ?? '';
+      const outcome = await ledger.commit(group, text, on);
+      if (outcome === 'committed') watch.onCommit(on.leaseId, before, text);
+      return outcome;
+    },
+  } satisfies LedgerStore & MemoryLedger;
+  const watchedOutbox: MemoryOutbox = {
+    ...outbox,
+    async append(group, records) {
+      await outbox.append(group, records);
+      for (const { EventId } of records) confirmed.add(EventId);
+      watch.onAppended(records);
+    },
+  } satisfies Outbox & MemoryOutbox;
+  const putLearned: Stores['putLearned'] = (nva, evidence) => {
+    const { proofs, learned } = shared.proofs;
+    shared.proofs = { proofs, learned: { ...learned, [nva]: evidence } };
+  };
+  const renew = (leaseId: string) => {
+    // In memory the lease is renewed before the promise is there.
+    void ledger.hold(GROUP, leaseId);
+    lease.untilMs = timeline.nowMs + LEASE_SECONDS * 1000;
+  };
+  return {
+    putView,
+    putLearned,
+    renew,
+    ledger: watchedLedger,
+    outbox: watchedOutbox,
+    proofs: createProofs(shared, putLearned),
+    confirmed,
+    shipped: new Map(),
+    shared,
+    lease,
+  };
+}
+
+/** Proofs of the one group there is; what a reader got never changes under its hands. */
+function createProofs(shared: Stores['shared'], putLearned: Stores['putLearned']): ProofStore {
+  return {
+    async putProof(_group, proof) {
+      const { proofs, learned } = shared.proofs;
+      const others = proofs.filter((known) => known.vip !== proof.vip || known.region !== proof.region);
+      shared.proofs = { proofs: [...others, proof], learned };
+    },
+    putLearned: async (_group, nva, evidence) => putLearned(nva, evidence),
+    read: async () => shared.proofs,
+  };
+}
