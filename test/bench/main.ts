@@ -1,8 +1,9 @@
 // npm run bench [-- --only NAME] [-- --json]: runs the benchmarks and writes test/bench/results.json.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { BenchResult } from './result.ts';
+import { writeAgentReport } from './agent-report.ts';
+import { type BenchResult, mergeResults } from './result.ts';
 
 type Bench = () => Promise<readonly BenchResult[]> | readonly BenchResult[];
 
@@ -10,7 +11,13 @@ type Bench = () => Promise<readonly BenchResult[]> | readonly BenchResult[];
 const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: () => Promise<Bench> }>> = {
   codec: { group: 'agent', load: async () => (await import('./codec.ts')).benchCodec },
   reflex: { group: 'agent', load: async () => (await import('./reflex.ts')).benchReflex },
+  'agent-peers': { group: 'agent', load: async () => (await import('./agent-peers.ts')).benchAgentPeers },
+  'agent-flaps': { group: 'agent', load: async () => (await import('./agent-flaps.ts')).benchAgentFlaps },
   'agent-memory': { group: 'agent', load: async () => (await import('./agent-memory.ts')).benchAgentMemory },
+  'agent-peer-memory': {
+    group: 'agent',
+    load: async () => (await import('./agent-peer-memory.ts')).benchAgentPeerMemory,
+  },
   decide: { group: 'control', load: async () => (await import('./decide.ts')).benchDecide },
   lab: { group: 'lab', load: async () => (await import('./lab.ts')).benchLab },
 };
@@ -27,13 +34,16 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 
-const results: BenchResult[] = [];
+const measured: BenchResult[] = [];
 for (const [name, bench] of chosen) {
   process.stderr.write(`${name} ...\n`);
-  results.push(...(await (await bench.load())()));
+  measured.push(...(await (await bench.load())()));
 }
-mkdirSync('test/bench', { recursive: true });
-writeFileSync(RESULTS_FILE, `${JSON.stringify(results, null, 2)}\n`);
+const before: readonly BenchResult[] = existsSync(RESULTS_FILE) ? JSON.parse(readFileSync(RESULTS_FILE, 'utf8')) : [];
+const all = mergeResults(before, measured, new Date().toISOString().slice(0, 10));
+const results = all.filter(({ name }) => measured.some((result) => result.name === name));
+writeFileSync(RESULTS_FILE, `${JSON.stringify(all, null, 2)}\n`);
+if (chosen.some(([, { group }]) => group === 'agent')) writeAgentReport(all);
 if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`);
 else {
   for (const { name, value, unit, peer, ratio } of results) {

@@ -8,6 +8,24 @@ export interface BenchResult {
   readonly peer?: string;
   /** Ours over the peer's. */
   readonly ratio?: number;
+  /** Day of the measurement, where only a part of the benchmarks is run at a time. */
+  readonly date?: string;
+}
+
+/** Figures of this run in the place of their elders; the others stay. A peer's `name [peer]` gets ours over it. */
+export function mergeResults(
+  before: readonly BenchResult[],
+  now: readonly BenchResult[],
+  date: string,
+): readonly BenchResult[] {
+  const renewed = new Set(now.map(({ name }) => name));
+  const merged = [...before.filter(({ name }) => !renewed.has(name)), ...now.map((result) => ({ ...result, date }))];
+  const ours = new Map(merged.map(({ name, value }) => [name, value]));
+  return merged.map(({ ratio: _old, ...result }) => {
+    const own = ours.get(result.name.replace(/ \[.*\]$/, ''));
+    if (result.peer === undefined || own === undefined || result.value === 0) return result;
+    return { ...result, ratio: Math.round((own / result.value) * 10_000) / 10_000 };
+  });
 }
 
 /** Minimum, median and 95th percentile of samples, as three figures. Samples must not be empty. */
