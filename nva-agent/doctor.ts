@@ -11,6 +11,7 @@ import type { ProbeConfig } from '../shared/topology-schema.ts';
 import { BGP_PORT } from './bgp/iana.ts';
 import { type AgentConfig, loadAgentConfig } from './control/config.ts';
 import { createTokenSource } from './control/identity-token.ts';
+import { checkDataPlane } from './data-plane-doctor.ts';
 import { labelOf } from './plan.ts';
 import { runProbe } from './probes/probe.ts';
 
@@ -64,6 +65,7 @@ export async function examine(file: string): Promise<DoctorFinding[]> {
     await checkState(config),
     await checkIdentity(config),
     ...(await checkRoutes(config)),
+    ...(await checkDataPlane(config)),
     ...(await checkProbes(config)),
   ];
 }
