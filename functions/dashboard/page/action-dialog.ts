@@ -101,6 +101,8 @@ const textIn = (event: Event): string => (event.target as HTMLInputElement | HTM
 
 function WishForm({ vip, wish, isBusy, onChange, onLook, onClose }: FormProps) {
   const { action } = wish;
+  const reason = useRef<HTMLInputElement>(null);
+  useEffect(() => reason.current?.focus(), []);
   const isReasonGiven = wish.reason.trim().length >= REASON_LENGTH_MIN;
   const hasRegion = action !== 'failback' && action !== 'hold';
   const hasLength = action === 'hold' || action === 'drill';
@@ -130,7 +132,7 @@ function WishForm({ vip, wish, isBusy, onChange, onLook, onClose }: FormProps) {
     }
     <label>
       reason, for the record
-      <input value=${wish.reason} maxlength="500" autocomplete="off" aria-describedby="reason-rule" autofocus onInput=${(event: Event) => onChange({ ...wish, reason: textIn(event) })} />
+      <input value=${wish.reason} maxlength="500" autocomplete="off" aria-describedby="reason-rule" ref=${reason} onInput=${(event: Event) => onChange({ ...wish, reason: textIn(event) })} />
     </label>
     <p id="reason-rule" class="age">${isReasonGiven ? 'Kept in the audit.' : `A reason of at least ${REASON_LENGTH_MIN} characters is required.`}</p>
     <code class="twin">${commandOf(wish)}</code>
@@ -184,7 +186,7 @@ function PlanView({ preview: { wish, plan, notice }, isBusy, onAct, onBack, onCl
     ${
       isOffered
         ? html`<label>
-          type <b>${wish.vip}</b> to unlock
+          <span>type <b>${wish.vip}</b> to unlock</span>
           <input value=${typed} autocomplete="off" autocapitalize="off" spellcheck=${false} onInput=${(event: Event) => setTyped(textIn(event))} />
         </label>`
         : ''

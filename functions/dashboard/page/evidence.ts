@@ -2,7 +2,7 @@
 import { html } from 'htm/preact';
 import type { Status, StatusRegion, StatusVip } from '../../../shared/api.ts';
 import { Age, ProbeWindow, ProofFace, VerdictFace } from './faces.ts';
-import { durationText } from './text.ts';
+import { durationText, shortenPaths } from './text.ts';
 
 export function Evidence({ status, vip }: { status: Status; vip: StatusVip }) {
   return html`<table class="evidence-table">
@@ -56,7 +56,7 @@ export function Proofs({ status, vip }: { status: Status; vip: StatusVip }) {
             ([step]) => html`<td title=${region.proofs[step].detail}>
               <${ProofFace} proof=${region.proofs[step].proof} />
               ${region.proofs[step].atMs === null ? '' : html`<br /><${Age} ms=${status.nowMs - (region.proofs[step].atMs ?? 0)} />`}
-              ${region.proofs[step].proof === 'proved' ? '' : html`<br /><span class="why">${region.proofs[step].detail}</span>`}
+              ${region.proofs[step].proof === 'proved' ? '' : html`<br /><span class="because">${shortenPaths(region.proofs[step].detail)}</span>`}
             </td>`,
           )}
         </tr>`,

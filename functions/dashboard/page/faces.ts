@@ -40,13 +40,13 @@ export const Age = ({ ms }: { ms: number | null }) =>
 
 /** The path with every prepend written out; numbers that the edge takes away are struck through. */
 export function AsPath({ path, stripped = false }: { path: readonly number[]; stripped?: boolean }) {
-  if (path.length === 0) return html`<span class="path">no route</span>`;
+  if (path.length === 0) return html`<span class="as-path">no route</span>`;
   const runs = asRuns(path, stripped).map((run) =>
     run.isStripped
       ? html`<s title="private AS numbers vanish at the edge of ExpressRoute">${runText(run)}</s>${' '}`
       : html`<span>${runText(run)}</span>${' '}`,
   );
-  return html`<span class="path">${runs}</span>`;
+  return html`<span class="as-path">${runs}</span>`;
 }
 
 /** The last probes, oldest first: one box each, and the same in words. */

@@ -17,22 +17,19 @@ const BACK_OFF_MS_MAX = 30_000;
 export const nextDelay = (periodMs: number, failures: number): number =>
   Math.min(BACK_OFF_MS_MAX, periodMs * 2 ** Math.min(failures, 6));
 
-/**
- * Starts asking at once; `key` begins anew with an empty feed.
- * @param ask undefined: nothing to ask now.
- */
+/** Starts asking at once. Another `key` begins with an empty feed; another `nudge` asks again at once. */
 export function useFeed<T>(
   key: string,
   periodMs: number,
-  ask: ((previous: T | undefined) => Promise<Answer<T>>) | undefined,
+  ask: (previous: T | undefined) => Promise<Answer<T>>,
+  nudge = '',
 ): Feed<T> {
   const [kept, setKept] = useState<{ readonly key: string; readonly feed: Feed<T> }>({ key, feed: NOTHING });
   useEffect(() => {
-    if (ask === undefined) return;
     let isOver = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let failures = 0;
-    let feed: Feed<T> = NOTHING;
+    let feed: Feed<T> = kept.key === key ? kept.feed : NOTHING;
     let isLooking = false;
     const look = async (): Promise<void> => {
       isLooking = true;
@@ -59,7 +56,7 @@ export function useFeed<T>(
       document.removeEventListener('visibilitychange', onVisible);
     };
     // A new function with the same key asks the same thing.
-  }, [key, periodMs, ask === undefined]);
+  }, [key, periodMs, nudge]);
   return kept.key === key ? kept.feed : NOTHING;
 }
 

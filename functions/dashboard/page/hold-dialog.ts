@@ -25,7 +25,11 @@ export function HoldDialog({ plane, wish, onStarted, onClose }: HoldDialogProps)
   const [isBusy, setBusy] = useState(false);
   const [key] = useState(() => crypto.randomUUID());
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  const cancel = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    dialog.current?.showModal();
+    cancel.current?.focus();
+  }, []);
   const isHold = wish.type === 'hold-all';
   const isReady = reason.trim().length >= REASON_LENGTH_MIN;
   const why = reason === '' ? '"..."' : shellWord(reason);
@@ -53,7 +57,7 @@ export function HoldDialog({ plane, wish, onStarted, onClose }: HoldDialogProps)
     <p class="age">${isReady ? 'Kept in the audit.' : `A reason of at least ${REASON_LENGTH_MIN} characters is required.`}</p>
     <code class="twin">${isHold ? `anycastctl hold --for 1h --reason ${why}` : `anycastctl resume ${wish.id} --reason ${why}`}</code>
     <p class="buttons">
-      <button type="button" autofocus onClick=${onClose}>Cancel</button>
+      <button type="button" ref=${cancel} onClick=${onClose}>Cancel</button>
       <button type="button" class="primary" disabled=${isBusy || !isReady} onClick=${act}>${isHold ? 'Hold all' : 'Release hold'}</button>
     </p>
   </dialog>`;

@@ -8,6 +8,8 @@ import { latencyText } from './text.ts';
 /** One hour at one sample in two seconds. */
 const SAMPLES_MAX = 1800;
 const HEIGHT = 150;
+/** The first samples are not stretched over the whole width. */
+const SPAN_SECONDS_MIN = 60;
 
 export interface Series {
   readonly label: string;
@@ -44,7 +46,15 @@ export function addSample(history: LatencyHistory, vip: StatusVip, atMs: number)
   if (history.times.length > SAMPLES_MAX) history.times.shift();
 }
 
-const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** A canvas knows no variables: an element resolves them, and with them dark or light. */
+function colour(name: string): string {
+  const probe = document.createElement('span');
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const resolved = getComputedStyle(probe).color;
+  probe.remove();
+  return resolved;
+}
 /** Told apart by dashes too, not by colour alone. */
 const STROKES = [
   ['--series-1', []],
@@ -65,7 +75,10 @@ function options(width: number, labels: readonly string[]): uPlot.Options {
     legend: { show: false },
     cursor: { show: false },
     axes: [axis, { ...axis, size: 55, values: (_plot, ticks) => ticks.map((tick) => `${tick} ms`) }],
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] } },
+    scales: {
+      x: { range: (_plot, min, max) => [Math.min(min, max - SPAN_SECONDS_MIN), max] },
+      y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] },
+    },
     series: [
       {},
       ...labels.map((label, i) => {

@@ -5,7 +5,7 @@ import type { ControlPlane } from './control-plane.ts';
 import { Problem, ProofFace } from './faces.ts';
 import { type Feed, useFeed } from './feed.ts';
 import type { Tone } from './fleet-model.ts';
-import { durationText } from './text.ts';
+import { durationText, shortenPaths } from './text.ts';
 
 const PERIOD_MS = 1000;
 
@@ -49,7 +49,7 @@ export function OperationPanel({ plane, started, onDismiss }: OperationProps) {
     </p>
     ${feed.problem ? html`<${Problem} problem=${feed.problem} />` : ''}
     <ol class="steps">
-      ${operation.steps.map((step) => html`<li key=${step.name}><${ProofFace} proof=${step.proof} /> <b>${step.name}</b> ${step.detail}</li>`)}
+      ${operation.steps.map((step) => html`<li key=${step.name}><${ProofFace} proof=${step.proof} /> <b>${step.name}</b> ${shortenPaths(step.detail)}</li>`)}
     </ol>
     ${operation.report ? html`<p>outage ${operation.report.outageMs === null ? 'not measured' : `${Math.round(operation.report.outageMs)} ms`}</p>` : ''}
     ${operation.problems.map((problem) => html`<p class="problem"><strong>${problem.code}</strong>: ${problem.detail}</p>`)}

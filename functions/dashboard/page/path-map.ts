@@ -65,7 +65,7 @@ function EdgeHop({ status, region }: { status: Status; region: StatusRegion }) {
   const isExpressRoute = status.transport !== 'vpn';
   return html`<li class="hop">
     <h4>${isExpressRoute ? 'circuit' : 'gateway'}</h4>
-    ${path === null ? html`<span class="path">no route</span>` : html`<${AsPath} path=${[ROUTE_SERVER_ASN, ...path]} stripped=${isExpressRoute} />`}
+    ${path === null ? html`<span class="as-path">no route</span>` : html`<${AsPath} path=${[ROUTE_SERVER_ASN, ...path]} stripped=${isExpressRoute} />`}
     <p><${ProofFace} proof=${region.proofs.circuit.proof} />${' '}<${ProofAge} region=${region} step="circuit" nowMs=${status.nowMs} /></p>
   </li>`;
 }
@@ -95,7 +95,7 @@ function RouteServerHop({ status, region }: { status: Status; region: StatusRegi
       return html`<p key=${nva + peer}>
         <b title=${peer}>${shortPeer(peer)}</b>${isAmbiguous ? html` <span class="age">${nva}</span>` : ''}${' '}
         ${state === 'Established' ? '' : html`<${Face} glyph="✕" word=${state} tone="act" />`}
-        ${held === null ? html`<span class="path">no route</span>` : html`<${AsPath} path=${held} />`}
+        ${held === null ? html`<span class="as-path">no route</span>` : html`<${AsPath} path=${held} />`}
         ${isDifferent && asPath ? html`<span class="face moving">expected <${AsPath} path=${asPath} /></span>` : ''}
         ${learned === undefined ? html`<span class="age">as told, not looked at</span>` : html`<${Age} ms=${status.nowMs - learned.atMs} />`}
       </p>`;

@@ -52,6 +52,10 @@ export const pathText = (path: readonly number[]): string => asRuns(path).map(ru
 export const shellWord = (word: string): string =>
   /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
-/** The last part of an address tells two instances apart: `.4`. */
+/** The last part of an address tells two instances apart: `.4`; a port does where the address is the same. */
 export const shortPeer = (peer: string): string =>
-  /^\d+\.\d+\.\d+\.\d+$/.test(peer) ? peer.replace(/^.*\./, '.') : peer;
+  peer.replace(/^\d+\.\d+\.\d+(\.\d+)$/, '$1').replace(/^127\.0\.0\.1(:\d+)$/, '$1');
+
+/** Repeated AS numbers within a sentence, written out as everywhere else. */
+export const shortenPaths = (text: string): string =>
+  text.replace(/\b(\d+)(?: \1\b)+/g, (run, asn: string) => `${asn}×${run.split(' ').length}`);

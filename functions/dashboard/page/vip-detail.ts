@@ -48,11 +48,19 @@ export async function readRecords(
 
 export function VipDetail(props: DetailProps) {
   const { plane, status, vip, ageMs, isStale, refusal } = props;
-  const explained = useFeed<{ lines: string[] }>(`explain ${vip.vip}`, SLOW_PERIOD_MS, () =>
-    plane.get(`/explain/${encodeURIComponent(vip.vip)}`),
+  // After a decision nobody should wait for the next slow look.
+  const news = `${status.epoch}.${status.generation} ${vip.acting}`;
+  const explained = useFeed<{ lines: string[] }>(
+    `explain ${vip.vip}`,
+    SLOW_PERIOD_MS,
+    () => plane.get(`/explain/${encodeURIComponent(vip.vip)}`),
+    news,
   );
-  const records = useFeed<AuditRecord[]>(`audit ${vip.vip}`, SLOW_PERIOD_MS, (known) =>
-    readRecords(plane, vip.vip, known),
+  const records = useFeed<AuditRecord[]>(
+    `audit ${vip.vip}`,
+    SLOW_PERIOD_MS,
+    (known) => readRecords(plane, vip.vip, known),
+    news,
   );
   const histories = useRef(new Map<string, LatencyHistory>());
   const history = histories.current.get(vip.vip) ?? newHistory();
@@ -63,15 +71,19 @@ export function VipDetail(props: DetailProps) {
     <${Summary} ...${props} />
     <${Area} title="Path" name="path" ...${fresh}><${PathMap} status=${status} vip=${vip} ageMs=${ageMs} /><//>
     <div class="pair">
-      <${Area} title="Evidence" name="evidence" ...${fresh}><${Evidence} status=${status} vip=${vip} /><//>
-      <${Area} title="Proof" name="proof" ...${fresh}>
-        <${Proofs} status=${status} vip=${vip} />
-        <${Standing} status=${status} vip=${vip} refusal=${refusal} onRelease=${props.onRelease} />
-      <//>
-      <${Area} title="Why" name="why" problem=${explained.problem}>
-        <pre tabindex="0" aria-label="explanation">${explained.value?.lines.join('\n') ?? 'not explained yet'}</pre>
-      <//>
-      <${Area} title="Latency since this page was opened" name="latency" ...${fresh}><${LatencyPlot} history=${history} version=${status.nowMs} /><//>
+      <div class="column">
+        <${Area} title="Evidence" name="evidence" ...${fresh}><${Evidence} status=${status} vip=${vip} /><//>
+        <${Area} title="Latency since this page was opened" name="latency" ...${fresh}><${LatencyPlot} history=${history} version=${status.nowMs} /><//>
+      </div>
+      <div class="column">
+        <${Area} title="Proof" name="proof" ...${fresh}>
+          <${Proofs} status=${status} vip=${vip} />
+          <${Standing} status=${status} vip=${vip} refusal=${refusal} onRelease=${props.onRelease} />
+        <//>
+        <${Area} title="Why" name="why" problem=${explained.problem}>
+          <pre tabindex="0" aria-label="explanation">${explained.value?.lines.join('\n') ?? 'not explained yet'}</pre>
+        <//>
+      </div>
     </div>
     <${Area} title="History" name="history" problem=${records.problem}>
       ${records.value === undefined ? html`<p>${records.problem ? 'No records could be read.' : 'Reading the audit.'}</p>` : html`<${Timeline} vip=${vip} records=${records.value} nowMs=${status.nowMs + ageMs} />`}

@@ -27,6 +27,7 @@ function serve(): void {
     topology,
     world: () => ({ deployment: 'lab' }) as World,
     token: async () => 'the-token',
+    pageOrigins: ['http://127.0.0.1:7071'],
     doctor: () => ({ file: 'anycast.yaml' }),
     runbook: () => ({ ANYCAST_SEATS: 'http://127.0.0.1:1' }),
     faults: {
@@ -90,5 +91,22 @@ describe('the lab API', () => {
     const { port } = other.address() as { port: number };
     await expect(startControlApi(port)).rejects.toMatchObject({ code: 'EADDRINUSE', port });
     await new Promise((resolve) => other.close(resolve));
+  });
+
+  test('the dashboard may use it from a browser, no other page may', async () => {
+    serve();
+    const from = (origin: string, method: string) =>
+      fetch(`http://127.0.0.1:${api.port}/faults`, { method, headers: { origin } });
+    const allowed = await from('http://127.0.0.1:7071', 'OPTIONS');
+    expect([allowed.status, allowed.headers.get('access-control-allow-origin')]).toEqual([
+      200,
+      'http://127.0.0.1:7071',
+    ]);
+    expect(allowed.headers.get('access-control-allow-headers')).toBe('content-type');
+    for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS']) {
+      const refused = await from('http://evil.example', method);
+      expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([403, null]);
+    }
+    expect(begun).toEqual([]);
   });
 });
