@@ -44,7 +44,9 @@ function stage(root: string, runtime: string, version: string): void {
   file('usr/share/man/man8/anycast-agent.8.gz', 0o644, gzipSync(text('anycast-agent.8'), { level: 9 }));
   file('usr/share/doc/anycast-agent/examples/agent.yaml', 0o644, text('agent.yaml'));
   file('usr/share/doc/anycast-agent/examples/anycast.yaml', 0o644, readFileSync('infra/examples/contoso.yaml'));
-  file('usr/share/doc/anycast-agent/examples/privileges.conf', 0o644, text('privileges.conf'));
+  for (const name of ['privileges.conf', 'data-plane.conf']) {
+    file(`usr/share/doc/anycast-agent/examples/${name}`, 0o644, text(name));
+  }
   file(
     'usr/share/doc/anycast-agent/copyright',
     0o644,
@@ -61,7 +63,7 @@ Maintainer: The anycast-failover authors <noreply@anycast-failover.invalid>
 Installed-Size: ${installedKib}
 Depends: libc6 (>= 2.28), libstdc++6, passwd
 Recommends: systemd
-Suggests: haproxy, nftables
+Suggests: haproxy, nftables, iproute2, procps, conntrack, conntrackd
 Section: net
 Priority: optional
 Description: Announces private anycast prefixes to Azure Route Server while healthy

@@ -50,6 +50,22 @@ describe('agent.yaml', () => {
     });
   });
 
+  test('names a driver with its defaults, and refuses what the daemon decides', async () => {
+    const bird = await load({ ...MINIMAL, driver: { type: 'bird' } });
+    expect(bird).toMatchObject({
+      ok: true,
+      value: { driver: { socket: '/run/bird/bird.ctl', include: '/run/anycast-agent/bird.conf', table: 'master4' } },
+    });
+    expect(await load({ ...MINIMAL, driver: { type: 'frr' } })).toMatchObject({
+      ok: true,
+      value: { driver: { type: 'frr', vtysh: '/usr/bin/vtysh' } },
+    });
+    const mixed = { ...MINIMAL, driver: { type: 'frr' }, routerId: '10.0.0.1', bgp: { localAddress: '10.1.1.4' } };
+    expect(problemsOf(await load(mixed))).toEqual(['bgp.localAddress not-with-driver', 'routerId not-with-driver']);
+    const unknown = { ...MINIMAL, driver: { type: 'bird', table: 'master4; }' } };
+    expect(problemsOf(await load(unknown))).toEqual(['driver.table malformed']);
+  });
+
   test('every problem is listed at once, those of the topology with it', async () => {
     const topology = contoso();
     topology.timing.tickSeconds = 7;
