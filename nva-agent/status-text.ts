@@ -62,7 +62,16 @@ export function formatStatus(status: AgentStatus): string {
     (override) =>
       `! override ${override.vip}: ${override.action} for ${formatAge(override.expiresAtMs - status.atMs)} more: ${override.reason}`,
   );
+  const up = status.sessions.filter((session) => session.state === 'Established').length;
+  const bgp = [
+    ...(status.bgp.state === 'up'
+      ? []
+      : [`! BGP is ${status.bgp.state}: ${up} of ${status.sessions.length} sessions up`]),
+    ...(status.bgp.differing.length === 0
+      ? []
+      : [`! the peers were told differently: ${status.bgp.differing.join(', ')}`]),
+  ];
   const head = `${status.nva} in ${status.region}, ${status.phase}, version ${status.version}, up ${since(status.startedAtMs)}`;
   const ordersText = orders.length === 0 ? ['no order was ever accepted'] : orders;
-  return `${[head, '', ...vips, '', ...sessions, '', ...ordersText, ...overrides].join('\n')}\n`;
+  return `${[head, '', ...vips, '', ...sessions, ...bgp, '', ...ordersText, ...overrides].join('\n')}\n`;
 }

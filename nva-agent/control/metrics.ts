@@ -7,6 +7,7 @@ export interface AgentMetrics {
   readonly announced: Gauge<'vip' | 'prefix'>;
   readonly prepend: Gauge<'vip'>;
   readonly sessionUp: Gauge<'peer'>;
+  readonly peersDiffer: Gauge;
   readonly probeSeconds: Histogram<'vip'>;
   readonly probes: Counter<'vip' | 'outcome'>;
   readonly transitions: Counter<'vip' | 'to'>;
@@ -38,6 +39,7 @@ export function createMetrics(version: string, nva: string): AgentMetrics {
     announced: gauge('announced', '1 while the prefix is wanted on the wire.', ['vip', 'prefix']),
     prepend: gauge('prepend', 'Prepends of the announcement, absent while withdrawn.', ['vip']),
     sessionUp: gauge('session_up', '1 while the BGP session is Established.', ['peer']),
+    peersDiffer: gauge('peers_differ', 'Prefixes that the peers were told differently; 0 as it should be.'),
     probeSeconds: new Histogram({
       name: 'anycast_agent_probe_seconds',
       help: 'Duration of probes that passed or failed.',

@@ -22,6 +22,7 @@ export async function scrape(metrics: AgentMetrics, status: AgentStatus): Promis
     if (vip.announced !== null) prepend.set({ vip: vip.vip }, vip.announced.prepend);
     flapPenalty.set({ vip: vip.vip }, vip.flapPenalty);
   }
+  metrics.peersDiffer.set(status.bgp.differing.length);
   if (status.dataPlane !== null) setDataPlane(registry, status.dataPlane);
   return await registry.metrics();
 }

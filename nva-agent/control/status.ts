@@ -4,6 +4,7 @@ import type { AgentPlan, AgentState, Override } from '../agent.ts';
 import type { DataPlaneView } from '../data-plane-view.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { reportVip } from './reports.ts';
+import { type SessionSummary, summariseSessions } from './session-summary.ts';
 
 export interface AgentStatus {
   readonly v: 1;
@@ -20,6 +21,8 @@ export interface AgentStatus {
     Record<string, { readonly epoch: number; readonly generation: number; readonly issuedAtMs: number }>
   >;
   readonly sessions: readonly ReportSession[];
+  /** All sessions together, and prefixes that the peers were told differently. */
+  readonly bgp: SessionSummary;
   /** Why routes are not with the peers though they should be; null while nothing is known to be wrong. */
   readonly trouble: string | null;
   readonly vips: readonly (ReportVip & { readonly group: string; readonly prefix: string })[];
@@ -60,6 +63,7 @@ export function buildStatus(state: AgentState, plan: AgentPlan, moment: StatusMo
       [...state.orders].map(([group, { epoch, generation, issuedAtMs }]) => [group, { epoch, generation, issuedAtMs }]),
     ),
     sessions,
+    bgp: summariseSessions(sessions),
     trouble,
     vips: plan.vips.flatMap((vip) => {
       const held = state.vips.get(vip.vip);

@@ -103,6 +103,49 @@ describe('the wall clock jumps', () => {
   });
 });
 
+describe('Route Server', () => {
+  test('one instance away is degraded, not failed; the other keeps every route, and both agree again after', async () => {
+    const agent = await start();
+    await untilPrepend(LAST_RESORT);
+    expect(agent.status().bgp).toEqual({ state: 'up', differing: [] });
+    await world.peers[1].stop();
+    await until('one session is down', () => agent.status().bgp.state === 'degraded');
+    expect(world.peers[0].prepend(VIP_PREFIX)).toBe(LAST_RESORT);
+    expect(agent.status().vips[0]).toMatchObject({
+      local: { verdict: 'healthy' },
+      announced: { prepend: LAST_RESORT },
+    });
+    expect((await ask(agent.port, 'GET', '/healthz')).status).toBe(200);
+    expect((await put(agent, 1)).status).toBe(200);
+    await until('the other follows', () => world.peers[0].prepend(VIP_PREFIX) === 12);
+    await world.peers[1].start(65001, '10.1.0.5');
+    await until(
+      'both agree',
+      () => agent.status().bgp.state === 'up' && agent.status().bgp.differing.length === 0,
+      20_000,
+    );
+    expect((await ask(agent.port, 'GET', '/metrics')).text).toContain('anycast_agent_peers_differ 0');
+  });
+
+  test('a withdrawal within the window goes out at once, and once more on the wire when the window closes', async () => {
+    world.write((topology) => {
+      topology.timing.routeChangeSeconds = 3;
+    });
+    const agent = await start();
+    await untilPrepend(LAST_RESORT);
+    const jws = await world.order({ generation: 1 }, { state: 'withheld' });
+    expect((await ask(agent.port, 'PUT', '/v1/order', jws)).status).toBe(200);
+    const withdrawals = (peer: (typeof world.peers)[number]) =>
+      peer.updates.filter(({ update }) => update.withdrawn.includes(VIP_PREFIX)).map(({ atMs }) => atMs);
+    await until('twice at both', () => world.peers.every((peer) => withdrawals(peer).length === 2));
+    for (const peer of world.peers) {
+      const [first = 0, second = 0] = withdrawals(peer);
+      expect(second).toBeGreaterThan(first);
+      expect(peer.prepend(VIP_PREFIX)).toBeUndefined();
+    }
+  });
+});
+
 describe('a reload that does not fit', () => {
   test('a key that is not of the certificate is refused as a whole; the old one goes on serving', async () => {
     const agent = await start();
