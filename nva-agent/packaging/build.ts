@@ -44,7 +44,7 @@ function stage(root: string, runtime: string, version: string): void {
   file('usr/share/man/man8/anycast-agent.8.gz', 0o644, gzipSync(text('anycast-agent.8'), { level: 9 }));
   file('usr/share/doc/anycast-agent/examples/agent.yaml', 0o644, text('agent.yaml'));
   file('usr/share/doc/anycast-agent/examples/anycast.yaml', 0o644, readFileSync('infra/examples/contoso.yaml'));
-  for (const name of ['privileges.conf', 'data-plane.conf']) {
+  for (const name of ['privileges.conf', 'data-plane.conf', 'driver.conf']) {
     file(`usr/share/doc/anycast-agent/examples/${name}`, 0o644, text(name));
   }
   file(

@@ -188,6 +188,7 @@ describeWith({ programs: ['debootstrap', 'dpkg-deb', BIRD.program], root: true }
       'lib/systemd/system/anycast-agent.service',
       'usr/share/man/man8/anycast-agent.8.gz',
       'usr/share/doc/anycast-agent/examples/agent.yaml',
+      'usr/share/doc/anycast-agent/examples/data-plane.conf',
     ]) {
       expect(existsSync(join(root, path))).toBe(true);
     }
