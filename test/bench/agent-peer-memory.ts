@@ -1,7 +1,7 @@
 // What ExaBGP's healthcheck costs: one process per service, at 1, 50 and 200 services.
 import { readFileSync } from 'node:fs';
 import { type Daemon, startDaemon } from '../support/daemon.ts';
-import { missing } from '../support/needs.ts';
+import { missing } from '../support/programs.ts';
 import { until } from '../support/until.ts';
 import { BenchApp } from './agent-rig.ts';
 import type { BenchResult } from './result.ts';

@@ -1,5 +1,5 @@
 // The peers, measured with the same application and the same BGP peer as the agent: crash, hang, command to peer RIB.
-import { missing } from '../support/needs.ts';
+import { missing } from '../support/programs.ts';
 import { CONTENDERS, type ContenderKind } from './agent-contenders.ts';
 import { BenchApp, BenchPeer, measureChange, waitForPath } from './agent-rig.ts';
 import { type BenchResult, summarise } from './result.ts';
