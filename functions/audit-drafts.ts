@@ -96,14 +96,16 @@ export function alertDrafts(fresh: readonly Alert[], mark: DecisionMark): AuditD
   );
 }
 
-export const driftKey = (drift: Drift): string => `drift|${drift.where}|${drift.nva}|${drift.peer}|${drift.vip}`;
-
-/** One record when a difference begins; who repairs it is the agent (its session) or a person (Route Server). */
-export function driftDrafts(fresh: readonly Drift[], mark: DecisionMark): AuditDraft[] {
+/** One record when a difference begins, and one when orders are given anew because of it. */
+export function driftDrafts(
+  fresh: readonly Drift[],
+  mark: DecisionMark,
+  reason: 'drift' | 'drift-repair' = 'drift',
+): AuditDraft[] {
   return fresh.map(({ vip, region, nva, where, detail }) =>
     draft(mark.atMs, 'verification', {
       ...marked(mark),
-      ...{ Vip: vip, Region: region, Nva: nva, Reason: 'drift', Detail: { where, detail } },
+      ...{ Vip: vip, Region: region, Nva: nva, Reason: reason, Detail: { where, detail } },
     }),
   );
 }

@@ -11,12 +11,11 @@ import {
   blockedKey,
   type DecisionMark,
   driftDrafts,
-  driftKey,
   holdDraft,
   intentDraft,
   orderDrafts,
 } from './audit-drafts.ts';
-import type { Drift } from './drift.ts';
+import { type Drift, driftKey, followDrift, type Repair } from './drift.ts';
 import { decide } from './engine/decide.ts';
 import { compileOrders } from './engine/orders.ts';
 import type { Decision, EngineConfig, Intent, Policy, Snapshot } from './engine/types.ts';
@@ -53,9 +52,11 @@ export function look(at: Look): Looked {
   const policy = timed.intents.length === 0 ? at.ledger.policy : { ...at.ledger.policy, intents };
   const wished = applyWish({ ...at.ledger, policy }, at.wish, at.nowMs);
   const decision = decide(at.snapshot, wished.policy, at.config, at.nowMs);
-  const next = { ...nextLedger(at, decision, wished), schedules: timed.schedules };
-  const drafts = [...timed.drafts, ...wished.drafts, ...decisionDrafts(at, decision, next, timed.intents)];
-  const isWorthIt = decision.changed || drafts.length > 0 || timed.schedules !== at.ledger.schedules;
+  const repair = planRepair(at);
+  const next = { ...nextLedger(at, decision, wished, repair), schedules: timed.schedules };
+  const drafts = [...timed.drafts, ...wished.drafts, ...decisionDrafts(at, decision, next, timed.intents, repair)];
+  const isRemembered = timed.schedules !== at.ledger.schedules || repair.states !== at.ledger.drift;
+  const isWorthIt = decision.changed || drafts.length > 0 || isRemembered;
   const outcome = wished.outcome ?? (at.wish?.type === 'intent' ? intentOutcome(at.wish.intent.id, decision) : null);
   const change = isWorthIt ? { ledger: next, drafts } : undefined;
   return { decision, wish: outcome, change, drills: timed.drills };
@@ -63,11 +64,18 @@ export function look(at: Look): Looked {
 
 // ---------------------------------------------------------------- the next ledger
 
-function nextLedger(at: Look, decision: Decision, wished: Wished): Ledger {
+/** Shadow mode changes nothing on the wire, and a ledger that is not trusted hands out nothing. */
+function planRepair(at: Look): Repair {
+  const { ledger, config, nowMs, drift = [] } = at;
+  const mayAct = config.guards.mode === 'act' && ledger.policy.trusted;
+  return followDrift(ledger.drift, drift, config, nowMs, mayAct);
+}
+
+function nextLedger(at: Look, decision: Decision, wished: Wished, repair: Repair): Ledger {
   const { ledger, snapshot, nowMs } = at;
   const generation = snapshot.nextGeneration;
   const mark = { decisionId: snapshot.decisionId, generation };
-  const hasNewOrders = ordersChanged(at, decision, generation);
+  const hasNewOrders = repair.drifts.length > 0 || ordersChanged(at, decision, generation);
   const isForced = !decision.policy.trusted && decision.actions.length > 0;
   return {
     ...ledger,
@@ -80,6 +88,7 @@ function nextLedger(at: Look, decision: Decision, wished: Wished): Ledger {
     alerts: [...decision.alerts.map(alertKey), ...(at.drift ?? []).map(driftKey)].slice(0, STANDING_MAX),
     acknowledged: { ...ledger.acknowledged, ...Object.fromEntries(freshAcks(at.ledger, snapshot)) },
     proofs: openProofs(at, decision, generation),
+    drift: repair.states,
     concluded: concludeIntents(wished.concluded, wished.policy.intents, decision, mark, nowMs),
   };
 }
@@ -121,7 +130,13 @@ function openProofs(at: Look, decision: Decision, generation: number): Record<st
 
 // ---------------------------------------------------------------- records
 
-function decisionDrafts(at: Look, decision: Decision, next: Ledger, timed: readonly Intent[]): AuditDraft[] {
+function decisionDrafts(
+  at: Look,
+  decision: Decision,
+  next: Ledger,
+  timed: readonly Intent[],
+  repair: Repair,
+): AuditDraft[] {
   const { ledger, snapshot, nowMs } = at;
   const mark: DecisionMark = {
     atMs: nowMs,
@@ -139,7 +154,13 @@ function decisionDrafts(at: Look, decision: Decision, next: Ledger, timed: reado
       mark,
     ),
     ...alertDrafts(decision.alerts.filter((alert) => !knownAlerts.has(alertKey(alert))).slice(0, STANDING_MAX), mark),
-    ...driftDrafts((at.drift ?? []).filter((drift) => !knownAlerts.has(driftKey(drift))).slice(0, STANDING_MAX), mark),
+    ...driftDrafts(
+      (at.drift ?? [])
+        .filter((drift) => !(knownAlerts.has(driftKey(drift)) || driftKey(drift) in ledger.drift))
+        .slice(0, STANDING_MAX),
+      mark,
+    ),
+    ...driftDrafts(repair.drifts.slice(0, STANDING_MAX), mark, 'drift-repair'),
     ...intentDrafts(at, decision, timed),
     ...holdDrafts(at, decision),
     ...(ordered ? orderDrafts(compileOrders(decision.policy, at.config, sequence, nowMs), mark) : []),

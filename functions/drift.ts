@@ -20,6 +20,8 @@ export interface Drift {
 
 /** A change may take two windows of Route Server to arrive; before that a difference is no drift. */
 const WINDOWS = 2;
+/** Differences remembered; more than that is one condition with many faces. */
+const DRIFTS_MAX = 500;
 
 /** Differences that cannot be explained by a change still on its way. Silent or lagging agents are not judged. */
 export function findDrift(ledger: Ledger, sight: Sight, config: EngineConfig, nowMs: number): Drift[] {
@@ -60,4 +62,45 @@ export function findDrift(ledger: Ledger, sight: Sight, config: EngineConfig, no
       ];
     });
   });
+}
+
+export const driftKey = (drift: Drift): string => `drift|${drift.where}|${drift.nva}|${drift.peer}|${drift.vip}`;
+
+export interface Repair {
+  /** Differences because of which orders are given anew, now. */
+  readonly drifts: readonly Drift[];
+  /** What is to be remembered; the same object when nothing is new. */
+  readonly states: Ledger['drift'];
+}
+
+/**
+ * A difference seen on two ticks has the whole order given anew, which every NVA must acknowledge; once per budget
+ * window. What stands after that needs a person: it stays an alert in the status.
+ */
+export function followDrift(
+  known: Ledger['drift'],
+  drifts: readonly Drift[],
+  config: EngineConfig,
+  nowMs: number,
+  mayAct: boolean,
+): Repair {
+  const tickMs = config.topology.timing.tickSeconds * 1000;
+  const windowMs = config.guards.windowSeconds * 1000;
+  const isRecent = (repairedAtMs: number | null) => repairedAtMs !== null && nowMs - repairedAtMs < windowMs;
+  const seen = drifts.slice(0, DRIFTS_MAX);
+  const due = seen.filter((drift) => {
+    const state = known[driftKey(drift)];
+    return mayAct && state !== undefined && nowMs - state.sinceMs >= tickMs && !isRecent(state.repairedAtMs);
+  });
+  const present = seen.map((drift): [string, Ledger['drift'][string]] => {
+    const state = known[driftKey(drift)] ?? { sinceMs: nowMs, repairedAtMs: null };
+    return [driftKey(drift), due.includes(drift) ? { ...state, repairedAtMs: nowMs } : state];
+  });
+  // Gone for now, perhaps only until the new order is acknowledged: its repair still counts.
+  const resting = Object.entries(known).filter(([, state]) => isRecent(state.repairedAtMs));
+  const states = Object.fromEntries([...resting, ...present]);
+  const isSame =
+    Object.keys(states).length === Object.keys(known).length &&
+    Object.entries(states).every(([key, state]) => known[key] === state);
+  return { drifts: due, states: isSame ? known : states };
 }

@@ -68,6 +68,12 @@ const scheduleStateSchema = z.looseObject({
   operation: z.string(),
 });
 
+const driftStateSchema = z.looseObject({
+  sinceMs: ms,
+  /** When orders were last given anew because of it; null: never. */
+  repairedAtMs: ms.nullable(),
+});
+
 const shape = {
   v: z.literal(1),
   group: z.string(),
@@ -98,6 +104,8 @@ const shape = {
   concluded: z.record(z.string(), concludedSchema).default({}),
   /** How far each schedule of anycast.yaml was followed, by name. */
   schedules: z.record(z.string(), scheduleStateSchema).default({}),
+  /** Where the wire differs from the policy, and what was done about it. */
+  drift: z.record(z.string(), driftStateSchema).default({}),
 };
 /** Loose: a key of a newer version survives an older one, so that a deployment can be taken back. */
 const ledgerSchema = z.looseObject(shape);
@@ -164,5 +172,6 @@ export function newLedger(
     proofs: {},
     concluded: {},
     schedules: {},
+    drift: {},
   };
 }

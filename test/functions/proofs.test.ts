@@ -217,6 +217,32 @@ describe('drift', () => {
     ]);
   });
 
+  const repairs = async () =>
+    (await world.plane.outbox.page({ group: GROUP, limit: 1000, kind: 'verification' })).records.filter(
+      (one) => one.Reason === 'drift-repair',
+    );
+
+  test('seen on two ticks orders are given anew, once a window; what the repair ends stays ended', async () => {
+    for (let i = 0; i < 50 && (await driftRecords()).length === 0; i += 1) await look(2, true);
+    const before = world.ledgerNow();
+    expect(await repairs()).toEqual([]);
+    await look(10, true);
+    expect(world.ledgerNow().orderGeneration).toBeGreaterThan(before.orderGeneration);
+    expect(world.ledgerNow().policy).toEqual(before.policy);
+    expect((await repairs()).map((one) => one.Vip)).toEqual(['billing', 'billing']);
+    // The other vip has changed later, so its difference counts later.
+    await look(40, true);
+    expect(await repairs()).toHaveLength(4);
+    await look(300, true);
+    // The difference stands all the time, and the status says so; nothing is repeated before the window is over.
+    expect(await repairs()).toHaveLength(4);
+    expect(await driftRecords()).toHaveLength(4);
+    await look(300, true);
+    expect((await repairs()).length).toBeGreaterThan(4);
+    await look(700, false);
+    expect(world.ledgerNow().drift).toEqual({});
+  });
+
   test('a wire that agrees drifts not', async () => {
     await look(90, false);
     expect(await driftRecords()).toEqual([]);
