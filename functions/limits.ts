@@ -58,3 +58,8 @@ export const VETO_TIME_MS = 2_000;
 export const VETO_ASKS_MAX = 32;
 /** A scheduled time this long ago is missed: it is reported, and not made up for. */
 export const SCHEDULE_LATE_MS = 120_000;
+/** A call to Logs Ingestion holds 1 MB; half of its 12,000 calls a minute are left to the other seat. */
+export const SHIP_BYTES_MAX = 900_000;
+export const SHIP_CALLS_PER_MINUTE = 6_000;
+/** Records named in the report of those that were set aside. */
+export const SET_ASIDE_NAMED_MAX = 50;

@@ -298,12 +298,52 @@ describe('shipping', () => {
         return [];
       },
     };
+    const before = await all();
     const result = await shipAudit({ ...world.plane, sink })({ group: GROUP });
-    const total = (await all()).length;
-    expect(result).toEqual({ ok: true, shipped: total - 1, setAside: 1 });
+    expect(result).toEqual({ ok: true, shipped: before.length - 1, setAside: 1 });
     expect(arrived.map((record) => record.EventId)).toEqual(
-      (await all()).map((one) => one.EventId).filter((id) => id !== bad.EventId),
+      before.map((one) => one.EventId).filter((id) => id !== bad.EventId),
     );
+    expect((await all()).at(-1)).toMatchObject({
+      ...{ Kind: 'config', Reason: 'audit-set-aside', Detail: { count: 1, eventIds: [bad.EventId] } },
+    });
     expect(world.outbox.rows(GROUP).find((row) => row.record.EventId === bad.EventId)?.setAside).toBe('bad record');
+  });
+
+  test('days of outage are made up for within the limits of the service: size of a call, calls of a run', async () => {
+    const [first] = await all();
+    if (first === undefined) throw new Error('no records');
+    const many = Array.from({ length: 3000 }, (_, i) => {
+      const EventId = `default-9-${i}`;
+      // Every hundredth is large, every thousandth will never be taken.
+      const Detail = { text: 'x'.repeat(i % 100 === 0 ? 60_000 : 100), isBad: i % 1000 === 7 };
+      return { ...first, EventId, Epoch: 9, ChainIndex: i, Detail };
+    });
+    await world.plane.outbox.append(GROUP, many);
+    const arrived: string[] = [];
+    let [calls, mostCalls, largest] = [0, 0, 0];
+    const sink = {
+      async upload(records: readonly AuditRecord[]) {
+        calls += 1;
+        largest = Math.max(largest, Buffer.byteLength(JSON.stringify(records)));
+        // Now and then the way there fails in the middle of everything.
+        if (calls % 17 === 16) return records.map((record) => ({ record, detail: '503', permanent: false }));
+        const isBad = records.some((record) => record.Detail.isBad === true);
+        if (isBad) return records.map((record) => ({ record, detail: 'bad', permanent: true }));
+        arrived.push(...records.map((record) => record.EventId));
+        return [];
+      },
+    };
+    for (let i = 0; i < 40 && (await world.plane.outbox.depth(GROUP)) > 0; i += 1) {
+      calls = i;
+      await shipAudit({ ...world.plane, sink })({ group: GROUP });
+      mostCalls = Math.max(mostCalls, calls - i);
+    }
+    expect(await world.plane.outbox.depth(GROUP)).toBe(0);
+    const distinct = new Set(arrived);
+    expect(many.filter((record) => !distinct.has(record.EventId)).map((record) => record.ChainIndex)).toEqual([
+      7, 1007, 2007,
+    ]);
+    expect([largest < 1_000_000, mostCalls <= 500]).toEqual([true, true]);
   });
 });
