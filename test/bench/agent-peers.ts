@@ -5,7 +5,7 @@ import { BenchApp, BenchPeer, measureChange, waitForPath } from './agent-rig.ts'
 import { type BenchResult, summarise } from './result.ts';
 
 /** All contenders at once: they measure in seconds, and a session of our own per contender. */
-const DETECTION_BUDGET_MS = 110_000;
+const DETECTION_BUDGET_MS = 80_000;
 const CRASH_SHARE = 0.5;
 const SAMPLES_MAX = 12;
 const COMMANDS_MAX = 30;

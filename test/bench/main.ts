@@ -12,12 +12,14 @@ const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: 
   codec: { group: 'agent', load: async () => (await import('./codec.ts')).benchCodec },
   reflex: { group: 'agent', load: async () => (await import('./reflex.ts')).benchReflex },
   'agent-peers': { group: 'agent', load: async () => (await import('./agent-peers.ts')).benchAgentPeers },
+  'agent-drivers': { group: 'agent', load: async () => (await import('./agent-drivers.ts')).benchAgentDrivers },
   'agent-flaps': { group: 'agent', load: async () => (await import('./agent-flaps.ts')).benchAgentFlaps },
   'agent-memory': { group: 'agent', load: async () => (await import('./agent-memory.ts')).benchAgentMemory },
   'agent-peer-memory': {
     group: 'agent',
     load: async () => (await import('./agent-peer-memory.ts')).benchAgentPeerMemory,
   },
+  soak: { group: 'agent', load: async () => (await import('./soak.ts')).benchSoak },
   decide: { group: 'control', load: async () => (await import('./decide.ts')).benchDecide },
   lab: { group: 'lab', load: async () => (await import('./lab.ts')).benchLab },
 };

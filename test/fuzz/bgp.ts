@@ -19,6 +19,7 @@ export interface FuzzResult {
 
 /** A message takes microseconds; one that takes this long is a hang in the making (a busy machine's pauses are shorter). */
 const MESSAGE_MS_MAX = 1000;
+const AGAIN_MS = 50;
 const HEAP_GROWTH_BYTES_MAX = 64 * 1024 * 1024;
 const BATCH = 1000;
 const WARM_MESSAGES = 1_000_000;
@@ -135,9 +136,7 @@ export function fuzz({ seconds = Infinity, messages: most = Infinity }: FuzzLimi
   while (performance.now() - startMs < seconds * 1000 && messages < most) {
     for (let index = Math.min(BATCH, most - messages); index > 0; index -= 1) {
       const bytes = mutate(grow(random), random);
-      const beforeMs = performance.now();
-      const outcome = tryOne(bytes, random, seed);
-      const tookMs = performance.now() - beforeMs;
+      const { outcome, tookMs } = timed(bytes, random, seed);
       if (tookMs > slowestMs) [slowestMs, slowest] = [tookMs, bytes];
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
       messages += 1;
@@ -154,9 +153,20 @@ export function fuzz({ seconds = Infinity, messages: most = Infinity }: FuzzLimi
   return { messages, perSecond, seed, outcomes, slowestMs, heapGrowthBytes, seconds: tookSeconds };
 }
 
-function tryOne(bytes: Uint8Array, random: Random, seed: number): string {
+/** A machine that paused us is no hang: what took long is asked once more, and the shorter time counts. */
+function timed(bytes: Uint8Array, random: Random, seed: number): { outcome: string; tookMs: number } {
+  const [as4, isExternal] = [random(4) !== 0, random(2) === 0];
+  const once = () => {
+    const startMs = performance.now();
+    return { outcome: tryOne(bytes, as4, isExternal, seed), tookMs: performance.now() - startMs };
+  };
+  const first = once();
+  return first.tookMs < AGAIN_MS ? first : { outcome: first.outcome, tookMs: Math.min(first.tookMs, once().tookMs) };
+}
+
+function tryOne(bytes: Uint8Array, as4: boolean, isExternal: boolean, seed: number): string {
   try {
-    return outcomeOf(bytes, random(4) !== 0, random(2) === 0);
+    return outcomeOf(bytes, as4, isExternal);
   } catch (error) {
     throw new Error(`seed ${seed}: ${Buffer.from(bytes).toString('hex')}`, { cause: error });
   }
