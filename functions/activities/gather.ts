@@ -2,9 +2,9 @@
 import { findNva } from '../../shared/topology.ts';
 import type { Plane } from '../deployment.ts';
 import { probesWanted } from '../engine/evidence.ts';
-import type { SignalEvidence, Snapshot } from '../engine/types.ts';
+import type { SignalEvidence, SignalVerdict, Snapshot } from '../engine/types.ts';
 import { PROBES_MAX } from '../limits.ts';
-import type { StoredEvidence } from '../ports.ts';
+import type { SignalSource, StoredEvidence } from '../ports.ts';
 import { toNvaEvidence } from '../snapshot.ts';
 import { attempt } from './attempt.ts';
 import type { GatherInput, GatherResult } from './names.ts';
@@ -42,22 +42,60 @@ async function askSignals(plane: Plane, group: string, stored: StoredEvidence): 
   if (source === undefined) return;
   const nowMs = plane.clock.nowMs();
   const due = plane.deployment.configOf(group).vips.flatMap((vip) => {
-    const signal = vip.signals[0];
-    const newest = Math.max(0, ...Object.values(stored.signals[vip.name] ?? {}).map((known) => known.atMs));
-    return signal !== undefined && nowMs - newest >= signal.intervalSeconds * 1000 ? [{ vip, signal }] : [];
+    const known = stored.signals[vip.name] ?? {};
+    const places = vip.signals.flatMap((signal, i) => (isDue(known, i, signal, nowMs) ? [i] : []));
+    return places.length > 0 ? [{ vip, known, places }] : [];
   });
   await Promise.all(
-    due.map(async ({ vip, signal }) => {
-      const answered = await attempt(async () => ({ ok: true as const, rows: await source.query(signal.query) }));
-      const rows = answered.ok ? answered.rows : [];
+    due.map(async ({ vip, known, places }) => {
+      const answers = await Promise.all(places.map((i) => askOne(source, vip.signals[i]?.query ?? '')));
       const signals = vip.regions.map((region): [string, SignalEvidence] => {
-        const row = rows.find((candidate) => candidate.region === region);
-        return [
-          region,
-          { atMs: nowMs, verdict: row === undefined ? 'unknown' : row.isHealthy ? 'healthy' : 'unhealthy' },
-        ];
+        const asked = places.map((i, n) => [i, { atMs: nowMs, verdict: verdictOf(answers[n] ?? [], region) }]);
+        const parts = { ...known[region]?.parts, ...Object.fromEntries(asked) };
+        return [region, fuseSignals(vip.signals, parts, nowMs)];
       });
       await plane.reports.putSignals(group, vip.name, Object.fromEntries(signals));
     }),
   );
+}
+
+type Rows = Awaited<ReturnType<SignalSource['query']>>;
+type Signals = Plane['deployment']['topology']['vips'][number]['signals'];
+
+function isDue(known: StoredSignals, place: number, signal: Signals[number], nowMs: number): boolean {
+  const newest = Math.max(0, ...Object.values(known).map((one) => one.parts?.[place]?.atMs ?? 0));
+  return nowMs - newest >= signal.intervalSeconds * 1000;
+}
+type StoredSignals = StoredEvidence['signals'][string];
+
+async function askOne(source: SignalSource, kql: string): Promise<Rows> {
+  const answered = await attempt(async () => ({ ok: true as const, rows: await source.query(kql) }));
+  return answered.ok ? answered.rows : [];
+}
+
+function verdictOf(rows: Rows, region: string): SignalVerdict {
+  const row = rows.find((candidate) => candidate.region === region);
+  return row === undefined ? 'unknown' : row.isHealthy ? 'healthy' : 'unhealthy';
+}
+
+/** Answers of one query count for this many of its intervals. */
+const SIGNAL_INTERVALS = 3;
+
+/** Unhealthy when any query says so, healthy only when all do; answers that are too old say nothing. */
+export function fuseSignals(
+  signals: Signals,
+  parts: NonNullable<SignalEvidence['parts']>,
+  nowMs: number,
+): SignalEvidence {
+  const heard = signals.map((signal, i) => {
+    const part = parts[i];
+    const freshMs = SIGNAL_INTERVALS * 1000 * signal.intervalSeconds;
+    return part === undefined || nowMs - part.atMs > freshMs ? { atMs: nowMs, verdict: 'unknown' as const } : part;
+  });
+  const says = (verdict: SignalVerdict) => heard.filter((part) => part.verdict === verdict);
+  const isWell = says('healthy').length === heard.length;
+  const verdict = says('unhealthy').length > 0 ? 'unhealthy' : isWell ? 'healthy' : 'unknown';
+  const counted = says(verdict);
+  const known = Object.fromEntries(Object.entries(parts).filter(([place]) => Number(place) < signals.length));
+  return { atMs: Math.min(nowMs, ...counted.map((part) => part.atMs)), verdict, parts: known };
 }

@@ -67,10 +67,15 @@ export interface VetoEvidence {
   readonly isNecessary?: boolean;
 }
 
+/** All queries of a vip together are one source: they ask the same workspace. */
 export interface SignalEvidence {
+  /** Of the oldest answer that counts. */
   readonly atMs: number;
-  readonly verdict: 'healthy' | 'unhealthy' | 'unknown';
+  readonly verdict: SignalVerdict;
+  /** What each query said, by its place in the topology. */
+  readonly parts?: Readonly<Record<string, { readonly atMs: number; readonly verdict: SignalVerdict }>>;
 }
+export type SignalVerdict = 'healthy' | 'unhealthy' | 'unknown';
 
 // ---------------------------------------------------------------- what it remembers (the ledger's part)
 

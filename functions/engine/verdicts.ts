@@ -147,7 +147,10 @@ function otherSources(round: Round, vip: Vip, region: Region, policy: VipPolicy,
   if (signal !== undefined) {
     const ageMs = round.nowMs - signal.atMs;
     const isFresh = ageMs <= signalFreshMs(vip);
-    sources.push({ source: 'signal', says: isFresh ? signal.verdict : 'absent', ageMs });
+    const parts = Object.entries(signal.parts ?? {});
+    const detail = parts.length < 2 ? undefined : parts.map(([i, part]) => `query ${i} ${part.verdict}`).join(', ');
+    const says = isFresh ? signal.verdict : 'absent';
+    sources.push({ source: 'signal', says, ageMs, ...(detail === undefined ? {} : { detail }) });
     if (isFresh && signal.verdict === 'unhealthy') unhealthy += 1;
   }
   if (region.name === policy.acting && vip.mode === 'primary-backup' && observersFail(round, vip, policy, sources)) {

@@ -14,7 +14,7 @@ export interface Call {
   readonly request: HttpRequest;
   /** Nobody on open routes. */
   readonly principal: Principal | undefined;
-  readonly log: Pick<InvocationContext, 'warn' | 'error'>;
+  readonly log: Pick<InvocationContext, 'warn' | 'error' | 'invocationId'>;
 }
 
 export interface Route {
@@ -49,15 +49,26 @@ export const refuse = (document: ProblemDocument, headers: Record<string, string
   headers: { 'content-type': PROBLEM_CONTENT_TYPE, 'cache-control': 'no-store', ...headers },
 });
 
-/** Checks the token, calls the handler, and turns whatever goes wrong into a problem document. */
+/** Who calls may name the call; what is not plainly a name is not repeated. */
+const CORRELATION = /^[\w.:-]{1,100}$/;
+
+/** Answers with the name of the call in `x-correlation-id`: the caller's own, or the host's. */
 export async function answer(route: Route, call: Omit<Call, 'principal'>): Promise<HttpResponseInit> {
+  const given = call.request.headers.get('x-correlation-id') ?? '';
+  const id = CORRELATION.test(given) ? given : call.log.invocationId;
+  const response = await answerChecked(route, call, id);
+  return { ...response, headers: { ...response.headers, 'x-correlation-id': id } };
+}
+
+/** Checks the token, calls the handler, and turns whatever goes wrong into a problem document. */
+async function answerChecked(route: Route, call: Omit<Call, 'principal'>, id: string): Promise<HttpResponseInit> {
   try {
     if (route.role === null) return await route.handle({ ...call, principal: undefined });
     const checked = await authorize(call.plane.tokens, call.request.headers.get('authorization'), route.role);
     if (checked.type === 'refused') return checked.response;
     return await route.handle({ ...call, principal: checked.principal });
   } catch (error) {
-    return failure(error, call.log);
+    return failure(error, call.log, id);
   }
 }
 
@@ -87,9 +98,9 @@ const unauthorized = (code: string, detail: string): Authorized => ({
   response: refuse(problem(401, code, 'Not authenticated', { detail }), { 'www-authenticate': 'Bearer' }),
 });
 
-function failure(error: unknown, log: Call['log']): HttpResponseInit {
+function failure(error: unknown, log: Call['log'], id: string): HttpResponseInit {
   if (error instanceof OperatingError) {
-    log.warn(`${error.code}: ${error.message}`);
+    log.warn(`${error.code}: ${error.message} [${id}]`);
     const next = 'nothing was changed on the wire; try again shortly';
     return refuse(
       problem(503, error.code, 'Something behind the control plane failed', { detail: error.message, next }),
@@ -98,6 +109,6 @@ function failure(error: unknown, log: Call['log']): HttpResponseInit {
       },
     );
   }
-  log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  log.error(`[${id}]`, error instanceof Error ? (error.stack ?? error.message) : String(error));
   return refuse(problem(500, 'internal', 'A mistake in the control plane', { next: 'look at its log' }));
 }

@@ -77,6 +77,7 @@ async function ask(name: string, { token, params = {}, query = {}, body, text, h
     ...(sent !== undefined && { body: { string: sent } }),
   });
   const log = {
+    invocationId: 'invocation-1',
     warn: () => undefined,
     error: (...said: unknown[]) => {
       throw new Error(String(said));
@@ -130,6 +131,21 @@ describe('tokens', () => {
   test('when the keys cannot be reached nobody is refused for good', async () => {
     world.outages.add('tokens');
     expect(await ask('status', { token: 'reader' })).toMatchObject({ status: 503, body: { code: 'token-keys' } });
+  });
+});
+
+describe('every answer', () => {
+  test("carries the name of its call, the caller's own when it is plainly a name", async () => {
+    const named = async (id: string) => (await ask('health', { headers: { 'x-correlation-id': id } })).headers;
+    expect((await named('job-7'))['x-correlation-id']).toBe('job-7');
+    expect((await named('<script>'))['x-correlation-id']).toBe('invocation-1');
+    expect((await ask('status')).headers['x-correlation-id']).toBe('invocation-1');
+  });
+
+  test('allows no other origin to read it', async () => {
+    const { headers } = await ask('status', { token: 'reader', headers: { origin: 'https://elsewhere.example' } });
+    expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+    expect(routes.flatMap((route) => route.methods)).not.toContain('OPTIONS');
   });
 });
 
