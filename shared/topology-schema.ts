@@ -312,7 +312,15 @@ export const topologySchema = z.strictObject({
     /** Says out loud that the witness shares a region with what it witnesses: for laboratories only. */
     sharesRegion: z.boolean().default(false),
   }),
-  observers: z.array(z.strictObject({ name, credential: z.enum(['client-certificate', 'token']) })).default([]),
+  observers: z
+    .array(
+      z.strictObject({
+        name,
+        credential: z.enum(['client-certificate', 'token']),
+        principalId: z.string().min(1).optional().describe('Object id; when set, only it may report for this observer'),
+      }),
+    )
+    .default([]),
   /** What only the deployment to Azure reads: networks, machines, alerts. */
   azure: azureSchema.optional(),
 });

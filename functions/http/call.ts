@@ -14,7 +14,7 @@ export interface Call {
   readonly request: HttpRequest;
   /** Nobody on open routes. */
   readonly principal: Principal | undefined;
-  readonly log: Pick<InvocationContext, 'warn' | 'error' | 'invocationId'>;
+  readonly log: Pick<InvocationContext, 'warn' | 'error'> & { readonly invocationId?: string };
 }
 
 export interface Route {
@@ -55,7 +55,7 @@ const CORRELATION = /^[\w.:-]{1,100}$/;
 /** Answers with the name of the call in `x-correlation-id`: the caller's own, or the host's. */
 export async function answer(route: Route, call: Omit<Call, 'principal'>): Promise<HttpResponseInit> {
   const given = call.request.headers.get('x-correlation-id') ?? '';
-  const id = CORRELATION.test(given) ? given : call.log.invocationId;
+  const id = CORRELATION.test(given) ? given : (call.log.invocationId ?? 'unnamed');
   const response = await answerChecked(route, call, id);
   return { ...response, headers: { ...response.headers, 'x-correlation-id': id } };
 }

@@ -10,7 +10,6 @@ import {
   type ReportAnswer,
   reportSchema,
 } from '../../shared/report.ts';
-import { findNva } from '../../shared/topology.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
 import { deliverable } from '../deliverable.ts';
 import type { Plane } from '../deployment.ts';
@@ -80,13 +79,20 @@ export const takeReport =
 const mismatch = (detail: string): HttpResponseInit =>
   refuse(problem(400, 'mismatch', 'Report does not fit', { detail }));
 
-/** The name must be one of ours, and where the topology names a principal, only that one may speak for it. */
+/**
+ * The name must be one of ours. Where the topology names a principal, only that one may speak for it; and a principal
+ * that is named somewhere speaks for those names only, so that one stolen identity is no key to all.
+ */
 function checkSender(call: Call, name: string): HttpResponseInit | undefined {
   const { topology } = call.plane.deployment;
-  const nva = findNva(topology, name)?.nva;
-  const isKnown = nva !== undefined || topology.observers.some((observer) => observer.name === name);
-  if (!isKnown) return refuse(problem(404, 'unknown-nva', 'No such NVA or observer', { detail: name.slice(0, 63) }));
-  if (nva?.principalId === undefined || nva.principalId === call.principal?.id) return undefined;
+  const senders = [...topology.regions.flatMap((region) => region.nvas), ...topology.observers];
+  const sender = senders.find((one) => one.name === name);
+  if (sender === undefined)
+    return refuse(problem(404, 'unknown-nva', 'No such NVA or observer', { detail: name.slice(0, 63) }));
+  const id = call.principal?.id;
+  const isForeign = sender.principalId !== undefined && sender.principalId !== id;
+  const isElsewhere = sender.principalId === undefined && senders.some((one) => one.principalId === id);
+  if (!isForeign && !isElsewhere) return undefined;
   return refuse(problem(403, 'other-principal', 'Not allowed', { detail: `this identity may not report for ${name}` }));
 }
 

@@ -417,5 +417,10 @@ describe('reports', () => {
     expect(await send(report(500))).toMatchObject({ status: 403, body: { code: 'other-principal' } });
     nva.principalId = 'id-agent';
     expect((await send(report(501))).status).toBe(200);
+    // It speaks for we-nva-1 and nobody else, named or not.
+    const other = await send(report(502, false, 'ne-nva-1'), 'ne-nva-1');
+    expect(other).toMatchObject({ status: 403, body: { code: 'other-principal' } });
+    nva.principalId = 'id-somebody';
+    expect((await send(report(503, false, 'ne-nva-1'), 'ne-nva-1')).status).toBe(200);
   });
 });
