@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { PROBLEM_CONTENT_TYPE, type ProblemDocument, problem } from '../../shared/errors.ts';
 import { ORDER_BYTES_MAX, type OrderRefusal } from '../../shared/order.ts';
 import type { OrderAnswer } from './order-desk.ts';
+import { createRequestRate } from './request-rate.ts';
 
 /** What the server asks of the agent. */
 export interface AgentDoor {
@@ -72,6 +73,8 @@ const refusal = (document: ProblemDocument): Reply => ({
   type: PROBLEM_CONTENT_TYPE,
   body: JSON.stringify(document),
 });
+
+const TOO_MANY = refusal(problem(429, 'too-many-requests', 'Too many requests', { next: 'Try again in a second.' }));
 
 const READING: Routes = {
   '/v1/status': { GET: async (_request, door) => json(200, door.status()) },
@@ -158,8 +161,10 @@ function bound(server: Server | HttpsServer, routes: Routes, door: AgentDoor): v
   server.requestTimeout = REQUEST_MS_MAX;
   server.headersTimeout = REQUEST_MS_MAX;
   server.keepAliveTimeout = 60_000;
+  const rate = createRequestRate();
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    void answer(request, response, routes, door);
+    const isAdmitted = rate.admit(request.socket.remoteAddress ?? '', performance.now());
+    void answer(request, response, isAdmitted ? routes : undefined, door);
   });
   // A broken TLS handshake or request is the caller's trouble, not a crash of ours.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -172,10 +177,10 @@ function bound(server: Server | HttpsServer, routes: Routes, door: AgentDoor): v
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  routes: Routes,
+  routes: Routes | undefined,
   door: AgentDoor,
 ): Promise<void> {
-  const reply = await route(request, routes, door).catch(() =>
+  const reply = await (routes === undefined ? Promise.resolve(TOO_MANY) : route(request, routes, door)).catch(() =>
     refusal(problem(500, 'internal', 'Internal error', { next: "See the agent's log." })),
   );
   // The rest of a body nobody reads would hold the connection.

@@ -43,7 +43,7 @@ export function probeExec(probe: ExecProbe, timeoutMs: number): Promise<ProbeOut
       const latencyMs = performance.now() - startedMs;
       if (isTimedOut) return settle({ type: 'fail', latencyMs, detail: `not done within ${timeoutMs} ms` });
       if (status === 0) return settle({ type: 'pass', latencyMs });
-      const text = output.trim().replace(/\s+/g, ' ');
+      const text = printable(output);
       settle({
         type: 'fail',
         latencyMs,
@@ -61,3 +61,10 @@ function killGroup(pid: number | undefined): void {
     // ESRCH: the whole group is gone already, which is what was wanted.
   }
 }
+
+/** One line without control characters: what a program prints ends in logs, reports and on terminals. */
+const printable = (text: string): string =>
+  text
+    .replace(/\p{Cc}+/gu, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();

@@ -1,6 +1,6 @@
 // The agent's HTTP: answers, limits, and callers that mean no good.
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { request as httpsRequest } from 'node:https';
+import { Agent, request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import {
   openLocalSocket,
 } from '../../../nva-agent/control/http-server.ts';
 import type { OrderAnswer } from '../../../nva-agent/control/order-desk.ts';
+import { REQUESTS_BURST } from '../../../nva-agent/control/request-rate.ts';
 import { ORDER_BYTES_MAX, ORDER_REFUSALS } from '../../../shared/order.ts';
 import { ask, askSocket, makeCertificate, type TlsFixture } from '../agent-world.ts';
 
@@ -50,6 +51,17 @@ beforeEach(() => {
   bodies = [];
   answer = () => ACCEPTED;
 });
+
+/** The status of one order sent over this agent's connections. */
+const statusOf = (port: number, agent: Agent): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    const asking = httpsRequest({ host: '127.0.0.1', port, method: 'PUT', path: '/v1/order', agent }, (got) => {
+      got.resume();
+      got.on('end', () => resolve(got.statusCode));
+    });
+    asking.on('error', reject);
+    asking.end('a.b.c');
+  });
 
 describe('over HTTPS', () => {
   test('an order is handed on as it came and its acknowledgement answered', async () => {
@@ -134,6 +146,21 @@ describe('over HTTPS', () => {
     const got = await ask(server.port, 'PUT', '/v1/order', 'a.b.c');
     expect([got.status, got.json.code]).toEqual([500, 'internal']);
     expect(got.text).not.toContain('secret');
+  });
+
+  test('a caller without measure is told so, its order is not looked at, and the next second is as good as new', async () => {
+    const own = await openAgentServer({ address: '127.0.0.1', port: 0 }, tls, door);
+    try {
+      const agent = new Agent({ keepAlive: true, maxSockets: 4, rejectUnauthorized: false });
+      const asked = Array.from({ length: REQUESTS_BURST * 3 }, () => statusOf(own.port, agent));
+      const statuses = await Promise.all(asked);
+      agent.destroy();
+      expect(statuses.filter((status) => status === 429).length).toBeGreaterThan(0);
+      expect(bodies.length).toBe(statuses.filter((status) => status === 200).length);
+      expect(bodies.length).toBeGreaterThanOrEqual(REQUESTS_BURST);
+    } finally {
+      await own.close();
+    }
   });
 
   test('with an authority, a caller without a certificate of its is turned away', async () => {

@@ -238,6 +238,8 @@ describe('exec', () => {
       type: 'fail',
       detail: 'exit 3: no backend',
     });
+    const rude = await runProbe(exec('/bin/sh', '-c', "printf '\\033[2Jgone\\r\\nfake\\007'; exit 1"), 2000);
+    expect(rude).toMatchObject({ type: 'fail', detail: 'exit 1: [2Jgone fake' });
     const loud = await runProbe(exec('/bin/sh', '-c', 'yes | head -c 1000000; exit 1'), 4000);
     expect(loud.type === 'fail' && loud.detail.length).toBeLessThanOrEqual(OUTPUT_BYTES_MAX + 20);
   });
