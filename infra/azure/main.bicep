@@ -582,7 +582,9 @@ module monitoring 'modules/monitoring.bicep' = {
     routeServers: map(places, place => {
       resourceId: place.region.routeServer.resourceId
       region: place.azure.name
+      nvaAddresses: map(place.region.nvas, nva => nva.address)
     })
+    vipCount: length(topology.vips)
     dashboardUrl: '${topology.seats[0].url}/api/dashboard'
   }
   dependsOn: [
@@ -631,6 +633,13 @@ output ANYCAST_PACKAGES array = [
   for (place, i) in places: {
     region: place.azure.name
     url: stores[i].outputs.packagesUrl
+  }
+]
+@description('Addresses of the Route Servers that were created, to be compared with anycast.yaml.')
+output ANYCAST_ROUTE_SERVERS array = [
+  for (place, i) in places: {
+    region: place.azure.name
+    peers: place.createsRouteServer ? newRouteServers[i]!.outputs.peers : place.region.routeServer.peers
   }
 ]
 @description('Automation account, and the identity of its runbooks; empty when there is none.')

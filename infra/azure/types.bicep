@@ -110,6 +110,8 @@ type topologyType = {
   }
   @description('Required. Regions.')
   regions: regionType[]
+  @description('Required. Vips; only their number matters here.')
+  vips: object[]
   @description('Required. Seats of the control plane.')
   seats: seatType[]
   @description('Required. Where the ledger stands.')

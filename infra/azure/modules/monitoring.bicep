@@ -11,8 +11,10 @@ param workspaceResourceId string
 param emails string[] = []
 @description('Optional. Whether alerts fire.')
 param enabled bool = true
-@description('Required. Route Servers whose metrics are watched.')
-param routeServers { resourceId: string, region: string }[]
+@description('Required. Route Servers whose metrics are watched, with the addresses of our NVAs: other peers are not ours to watch.')
+param routeServers { resourceId: string, region: string, nvaAddresses: string[] }[]
+@description('Required. Number of vips: an NVA announces no more routes than that.')
+param vipCount int
 @description('Required. Address of the dashboard, named in every alert.')
 param dashboardUrl string
 @description('Optional. Where the documents stand, named in every alert.')
@@ -118,7 +120,55 @@ resource peerAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
               {
                 name: 'bgppeerip'
                 operator: 'Include'
+                values: server.nvaAddresses
+              }
+            ]
+          }
+        ]
+      }
+      actions: [
+        {
+          actionGroupId: group.id
+        }
+      ]
+    }
+  }
+]
+
+resource routeAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+  for server in routeServers: {
+    name: '${deploymentName}-${server.region}-AnycastRouteCountWrong'
+    location: 'global'
+    tags: tags
+    properties: {
+      description: 'Route Server in ${server.region} learned more routes from an NVA than there are vips: foreign routes leak towards on-premises. ${documentsUrl}/AnycastRouteCountWrong.md'
+      severity: 1
+      enabled: enabled
+      autoMitigate: true
+      scopes: [server.resourceId]
+      evaluationFrequency: 'PT5M'
+      windowSize: 'PT15M'
+      criteria: {
+        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+        allOf: [
+          {
+            name: 'too-many-routes'
+            criterionType: 'StaticThresholdCriterion'
+            metricNamespace: 'Microsoft.Network/virtualHubs'
+            metricName: 'CountOfRoutesLearnedFromPeer'
+            timeAggregation: 'Maximum'
+            operator: 'GreaterThan'
+            threshold: vipCount
+            dimensions: [
+              {
+                name: 'routeserviceinstance'
+                operator: 'Include'
                 values: ['*']
+              }
+              {
+                name: 'bgppeerip'
+                operator: 'Include'
+                values: server.nvaAddresses
               }
             ]
           }
