@@ -29,11 +29,14 @@ const faultText = ({ kind, target, detail, size }: PlannedFault): string =>
   [kind, target, detail, size === 0 ? '' : String(size)].filter((part) => part !== '').join(' ');
 
 function begin(world: SimWorld, fault: PlannedFault): void {
+  world.broken += 1;
   BREAKAGES[fault.kind].begin(world, fault);
 }
 
 function end(world: SimWorld, fault: PlannedFault): void {
   BREAKAGES[fault.kind].end(world, fault);
+  world.broken -= 1;
+  world.calmSinceMs = world.timeline.nowMs;
 }
 
 type Change = (world: SimWorld, fault: PlannedFault) => void;

@@ -1,41 +1,37 @@
-// Runs seeds on as many worker threads as there are cores, in order of arrival; stops when told enough.
+// Runs jobs on as many worker threads as there are cores, in order of arrival; stops when told enough.
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { Outcome } from './simulate.ts';
-import type { WorkerAnswer, WorkerData } from './worker.ts';
+import type { Job, WorkerAnswer, WorkerData } from './worker.ts';
 
 export interface CrewOptions extends WorkerData {
-  readonly seeds: Iterable<number>;
-  /** Sees each outcome; false: enough is known. */
-  readonly onOutcome: (outcome: Outcome) => boolean;
+  readonly jobs: Iterable<Job>;
+  /** Sees each answer; false: enough is known. */
+  readonly onAnswer: (answer: Exclude<WorkerAnswer, { readonly type: 'ready' }>) => boolean;
   readonly threads?: number;
 }
 
 /** Threads at most, however many cores there are: memory is finite too. */
 const THREADS_MAX = 16;
+export const threadCount = (): number => Math.min(availableParallelism(), THREADS_MAX);
 
-/** Resolves when every seed has been lived through, or `onOutcome` had enough. */
-export async function runCrew({ seeds, onOutcome, threads, ...data }: CrewOptions): Promise<void> {
-  const iterator = seeds[Symbol.iterator]();
+/** Resolves when every job is done, or `onAnswer` had enough. */
+export async function runCrew({ jobs, onAnswer, threads, ...data }: CrewOptions): Promise<void> {
+  const iterator = jobs[Symbol.iterator]();
   let isEnough = false;
-  const next = (): number | undefined => {
+  const next = (): Job | undefined => {
     const step = isEnough ? undefined : iterator.next();
     return step === undefined || step.done === true ? undefined : step.value;
   };
   const work = () =>
     new Promise<void>((resolve, reject) => {
       const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data });
-      const give = () => {
-        const seed = next();
-        if (seed === undefined) void worker.terminate().then(() => resolve());
-        else worker.postMessage(seed);
-      };
       worker.on('message', (answer: WorkerAnswer) => {
-        if (answer.type === 'outcome' && !onOutcome(answer.outcome)) isEnough = true;
-        give();
+        if (answer.type !== 'ready' && !onAnswer(answer)) isEnough = true;
+        const job = next();
+        if (job === undefined) void worker.terminate().then(() => resolve());
+        else worker.postMessage(job);
       });
       worker.on('error', reject);
     });
-  const count = Math.min(threads ?? availableParallelism(), THREADS_MAX);
-  await Promise.all(Array.from({ length: count }, work));
+  await Promise.all(Array.from({ length: threads ?? threadCount() }, work));
 }

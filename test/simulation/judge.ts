@@ -26,6 +26,8 @@ export interface JudgeOptions {
   readonly routeChangeMs: number;
   readonly holdMs: number;
   readonly isStorageFair: () => boolean;
+  /** Since when nothing has been broken; undefined while something is. */
+  readonly calmSinceMs: () => number | undefined;
   readonly tell: (text: string) => void;
 }
 
@@ -38,6 +40,8 @@ const SLACK_MS = 15_000;
 const NEWS_MS = 8_000;
 /** Kinds of action that move users. */
 const MOVES: ReadonlySet<string> = new Set(['takeover', 'failback', 'move']);
+/** What was broken is over and noticed to be over. */
+const CALM_MS = 60_000;
 const VIOLATIONS_MAX = 10;
 
 interface VipWatch {
@@ -55,8 +59,6 @@ export class Judge {
   moves = 0;
   commits = 0;
   outageMs = 0;
-  /** The ledger was tampered with: its own promises are void from then on. */
-  isLedgerVoid = false;
   readonly #options: JudgeOptions;
   readonly #vips: VipWatch[];
   readonly #records = new Set<string>();
@@ -119,12 +121,25 @@ export class Judge {
   /** Time has passed: has anything lasted too long? */
   check(): void {
     const { nowMs } = this.#options.timeline;
-    for (const agent of this.#options.agents.values()) if (!agent.process.isRunning) this.#lastSilentMs = nowMs;
+    for (const agent of this.#options.agents.values()) {
+      if (agent.process.isRunning) this.#checkReflex(agent);
+      else this.#lastSilentMs = nowMs;
+    }
     for (const watch of this.#vips) {
       if (watch.unservedSinceMs === null && watch.absentSinceMs === null) continue;
       this.#noteFit(watch);
       this.#checkOutage(watch);
       this.#checkAnnouncers(watch);
+    }
+  }
+
+  /** An agent whose application has fallen wants no users, whoever ordered what, unless a person forced it. */
+  #checkReflex(agent: SimAgent): void {
+    for (const [vip, { health, announced }] of agent.state.vips) {
+      if (health.standing !== 'down' || announced === null || announced.lastResort) continue;
+      const row = [...agent.state.orders.values()].flatMap((order) => order.vips).find((one) => one.vip === vip);
+      if (row?.onLocalFailure !== 'ignore')
+        this.breach('reflex', `${agent.name} invites users of ${vip}, which is down`);
     }
   }
 
@@ -243,7 +258,8 @@ export class Judge {
     if (!MOVES.has(kind) || before === undefined || seat === undefined) return;
     this.moves += 1;
     if (record.ActorType === 'automation') this.#checkFresh(record, after, seat);
-    if (kind !== 'takeover') this.#checkPacing(record, before);
+    if (kind === 'takeover') this.#checkAlarm(record, before);
+    else this.#checkPacing(record, before);
     if (record.ActorType === 'automation') this.#checkBudget(record, before, kind);
     if (!before.policy.trusted) this.breach('untrusted ledger', `${kind} ${record.Vip} to ${record.Region}`);
   }
@@ -265,6 +281,15 @@ export class Judge {
     });
     if (isFresh !== true)
       this.breach('fresh health', `${record.Vip} moved to ${record.Region}, of which nothing fresh and good was known`);
+  }
+
+  /** Nothing is broken and has not been for long: whatever it was that moved users, it was wrong. */
+  #checkAlarm(record: AuditRecord, before: Ledger): void {
+    const calmSinceMs = this.#options.calmSinceMs();
+    const acting = before.policy.vips[record.Vip]?.acting ?? '';
+    if (calmSinceMs === undefined || this.#options.timeline.nowMs - calmSinceMs < CALM_MS) return;
+    if (!this.#isDown(record.Vip, acting))
+      this.breach('false alarm', `${acting} was well when ${record.Region} took over`);
   }
 
   /** A planned change of a region keeps its distance from the change of its wire before. */

@@ -3,14 +3,21 @@
 //   npm run sim -- --seeds 2000                 seeds 1 to 2000, one simulated hour each
 //   npm run sim -- --seed 17                    one seed, with its story
 //   npm run sim -- --minutes 30 --seeds 100     shorter stories
-//   npm run sim -- --mutants [--search N]       every mutant against its seeds; search: seeds 1 to N when those fail
+//   npm run sim -- --kinds nva-freeze,seat-kill only these faults
+//   npm run sim -- --mutants [--only NAMES]     every mutant against its seeds and the scenarios; one must catch it
+//   npm run sim -- --mutants --search 40        which of the seeds 1 to 40 catches each, for a new mutant's list
 import { parseArgs } from 'node:util';
-import { runCrew } from './crew.ts';
+import { runCrew, threadCount } from './crew.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
+import type { FaultKind } from './plan.ts';
 import { REGRESSIONS } from './regressions.ts';
 import type { Outcome } from './simulate.ts';
 
 const MINUTES = 60;
+/** A mutant shows itself sooner. */
+const MUTANT_MINUTES = 30;
+/** Tried when neither its own seeds nor the scenarios catch it: the product has moved on. */
+const FURTHER_SEEDS = 20;
 /** Lines of a failing seed's story. */
 const STORY_LINES_MAX = 30;
 const FAILURES_SHOWN_MAX = 5;
@@ -23,9 +30,11 @@ const { values } = parseArgs({
     mutants: { type: 'boolean', default: false },
     search: { type: 'string', default: '0' },
     only: { type: 'string' },
+    kinds: { type: 'string' },
   },
 });
 const minutes = Number(values.minutes);
+const kinds = values.kinds?.split(',') as FaultKind[] | undefined;
 
 /** The end of the story, up to the first violation: what led there. */
 export function storyOf({ seed, story, violations }: Outcome): string[] {
@@ -48,10 +57,13 @@ async function runSeeds(first: number, count: number): Promise<boolean> {
   let done = 0;
   let longestOutageMs = 0;
   await runCrew({
-    seeds: new Set(seeds),
+    jobs: new Set(seeds),
     minutes,
     ...(count === 1 && { threads: 1 }),
-    onOutcome: (outcome) => {
+    ...(kinds !== undefined && { kinds }),
+    onAnswer: (answer) => {
+      if (answer.type !== 'outcome') return true;
+      const { outcome } = answer;
       done += 1;
       for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += outcome.counts[key];
       longestOutageMs = Math.max(longestOutageMs, outcome.counts.longestOutageMs);
@@ -85,26 +97,34 @@ const range = (first: number, count: number): number[] => Array.from({ length: c
 
 async function runMutants(search: number): Promise<boolean> {
   const startMs = performance.now();
-  const wanted = MUTANTS.filter(({ name }) => values.only === undefined || name === values.only);
+  const wanted = MUTANTS.filter(({ name }) => values.only === undefined || values.only.split(',').includes(name));
+  const waiting = [...wanted];
   const survivors: string[] = [];
-  for (const mutant of wanted) {
-    const killer = await kill(mutant, new Set([...mutant.seeds, ...range(1, search)]));
-    if (killer === undefined) survivors.push(mutant.name);
-    const told = killer === undefined ? 'SURVIVED' : `killed by seed ${killer.seed}: ${killer.promise}`;
-    console.log(`${mutant.name.padEnd(26)} ${told}`);
-  }
+  const lane = async () => {
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      const killer = await kill(mutant, search);
+      if (killer === undefined) survivors.push(mutant.name);
+      console.log(`${mutant.name.padEnd(26)} ${killer === undefined ? 'SURVIVED' : `killed by ${killer}`}`);
+    }
+  };
+  await Promise.all(Array.from({ length: threadCount() }, lane));
   const seconds = Math.round((performance.now() - startMs) / 100) / 10;
   console.log(JSON.stringify({ mutants: wanted.length, killed: wanted.length - survivors.length, survivors, seconds }));
   return survivors.length === 0;
 }
 
-async function kill(mutant: Mutant, seeds: Iterable<number>): Promise<{ seed: number; promise: string } | undefined> {
-  let killer: { seed: number; promise: string } | undefined;
+/** Its own seeds first, then the scenarios, then further seeds. */
+async function kill(mutant: Mutant, search: number): Promise<string | undefined> {
+  let killer: string | undefined;
   await runCrew({
-    ...{ seeds, minutes, mutant },
-    onOutcome: ({ seed, violations: [first] }) => {
-      if (first !== undefined) killer ??= { seed, promise: first.promise };
-      return first === undefined;
+    jobs: search > 0 ? range(1, search) : [...mutant.seeds, 'scenarios', ...range(1, FURTHER_SEEDS)],
+    ...{ minutes: MUTANT_MINUTES, mutant, threads: 1 },
+    ...(mutant.kinds !== undefined && { kinds: mutant.kinds }),
+    onAnswer: (answer) => {
+      if (answer.type === 'scenario') killer = answer.changed && `scenario ${answer.changed}`;
+      else if (answer.outcome.violations[0] !== undefined)
+        killer = `seed ${answer.outcome.seed}: ${answer.outcome.violations[0].promise}`;
+      return killer === undefined;
     },
   });
   return killer;

@@ -1,9 +1,9 @@
 // What a seed stands for: a deployment, what breaks when and for how long, and what people ask for meanwhile.
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { createRandom, type Random } from '../../infra/lab/seeded-random.ts';
 import { parseTopology } from '../../shared/topology.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
-import { createRandom, type Random } from './random.ts';
 
 export const FAULT_KINDS = [
   'app-crash',
@@ -70,12 +70,13 @@ const MINUTE_MS = 60_000;
 const FAULTS_SHARE = 0.4;
 const contoso: unknown = parse(readFileSync('infra/examples/contoso.yaml', 'utf8'));
 
-export function makePlan(seed: number, minutes: number): Plan {
+/** @param kinds faults to draw from; absent: all. */
+export function makePlan(seed: number, minutes: number, kinds: readonly FaultKind[] = FAULT_KINDS): Plan {
   const random = createRandom(seed);
   const topology = makeTopology(random);
   const endMs = minutes * MINUTE_MS;
   const faultsEndMs = endMs * FAULTS_SHARE;
-  const faults = makeFaults(random, topology, faultsEndMs);
+  const faults = makeFaults(random, topology, faultsEndMs, kinds);
   const wishes = makeWishes(random, topology, faultsEndMs);
   const calmFromMs = Math.max(0, ...faults.map((fault) => fault.untilMs), ...wishes.map((wish) => wish.atMs));
   const isQuickNetwork = random.chance(0.2);
@@ -144,14 +145,14 @@ const SHORT_TO_LONG: readonly (readonly [number, number])[] = [
   [60_000, 300_000],
 ];
 
-function makeFaults(random: Random, topology: Topology, endMs: number): PlannedFault[] {
+function makeFaults(random: Random, topology: Topology, endMs: number, kinds: readonly FaultKind[]): PlannedFault[] {
   const wanted = random.between(1, 6);
   const faults: PlannedFault[] = [];
   for (let i = 0; i < wanted; i += 1) {
     const [min, max] = random.pick(SHORT_TO_LONG);
     const atMs = random.between(90_000, Math.max(90_000, endMs - 60_000));
     const untilMs = Math.min(endMs, atMs + random.between(min, max));
-    const fault = makeFault(random, topology, atMs, untilMs);
+    const fault = makeFault(random, topology, random.pick(kinds), atMs, untilMs);
     const things = thingsHit(fault, topology);
     const isBusy = (other: PlannedFault) => thingsHit(other, topology).some((thing) => things.includes(thing));
     // Two faults of one thing at a time would fight over its repair.
@@ -162,8 +163,7 @@ function makeFaults(random: Random, topology: Topology, endMs: number): PlannedF
 
 const overlap = (a: PlannedFault, b: PlannedFault): boolean => a.atMs < b.untilMs + 5000 && b.atMs < a.untilMs + 5000;
 
-function makeFault(random: Random, topology: Topology, atMs: number, untilMs: number): PlannedFault {
-  const kind = random.pick(FAULT_KINDS);
+function makeFault(random: Random, topology: Topology, kind: FaultKind, atMs: number, untilMs: number): PlannedFault {
   const region = random.pick(topology.regions);
   const nva = random.pick(region.nvas).name;
   const seat = random.pick(topology.seats).name;

@@ -1,6 +1,7 @@
 // One NVA: the product's own agent step, order fence and reports, on a machine that may die, freeze or lie about time.
 
 import type { DeliverOutcome } from '../../functions/ports.ts';
+import type { Random } from '../../infra/lab/seeded-random.ts';
 import {
   type AgentEffect,
   type AgentEvent,
@@ -19,7 +20,6 @@ import type { Report, ReportSession } from '../../shared/report.ts';
 import type { findNva } from '../../shared/topology.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
 import type { Network, RouteChange } from './network.ts';
-import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 import { Process } from './wires.ts';
 
@@ -42,7 +42,7 @@ export interface AgentOwner {
   readonly onApplied: (agent: SimAgent, order: Order, before: Order | undefined) => void;
   readonly onRefused: (agent: SimAgent, order: Order, refusal: string) => void;
   /** The NVA's UPDATE of this prefix has changed. */
-  readonly onWire: (agent: SimAgent, prefix: string, path: readonly number[] | null) => void;
+  readonly onWire: (agent: SimAgent, prefix: string) => void;
   readonly onState: (agent: SimAgent) => void;
 }
 
@@ -91,6 +91,8 @@ export class SimAgent {
   /** Counts thaws: KEEPALIVEs flow again, and what the hold timer began to count is over. */
   #thaws = 0;
   #armedAtMs = Number.POSITIVE_INFINITY;
+  /** What the NVA last wanted on the wire, by prefix. */
+  readonly #told = new Map<string, string>();
   #lanes = new Map<string, Lane>();
   /** Counts changes of sessions and of what they were told. */
   #links = 0;
@@ -400,7 +402,12 @@ export class SimAgent {
   #advertise(): void {
     const wanted = this.#wanted();
     for (const session of this.sessions) if (session.isUp) this.#tell(session, wanted);
-    for (const vip of this.plan.vips) this.#owner.onWire(this, vip.prefix, wanted.get(vip.prefix) ?? null);
+    for (const { prefix } of this.plan.vips) {
+      const path = wanted.get(prefix)?.join(' ') ?? '';
+      if (this.#told.get(prefix) === path) continue;
+      this.#told.set(prefix, path);
+      this.#owner.onWire(this, prefix);
+    }
   }
 
   #wanted(): Map<string, readonly number[]> {

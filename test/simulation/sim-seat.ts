@@ -41,6 +41,7 @@ import { newestReported, type Sight, toSnapshot } from '../../functions/snapshot
 import { startOnce } from '../../functions/start-once.ts';
 import { newReportMemory, type ReportMemory, takeReport } from '../../functions/triggers/report.ts';
 import { tick } from '../../functions/triggers/tick.ts';
+import type { Random } from '../../infra/lab/seeded-random.ts';
 import type { AuditRecord } from '../../shared/audit.ts';
 import { OperatingError } from '../../shared/errors.ts';
 import type { ObserverReport, Report, ReportAnswer } from '../../shared/report.ts';
@@ -48,7 +49,6 @@ import type { Seat, Topology } from '../../shared/topology-schema.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
 import { type Activity, DurableHost, type Orchestrator } from './durable-host.ts';
 import type { Network } from './network.ts';
-import type { Random } from './random.ts';
 import type { SimAgent } from './sim-agent.ts';
 import { GROUP, type Stores } from './stores.ts';
 import type { Timeline } from './timeline.ts';
@@ -104,7 +104,7 @@ export class SimSeat {
     this.seat = seat;
     this.process = new Process(seat.name);
     this.leaseId = leaseIdOf(seat.name, GROUP);
-    this.evidence = { current: { reports: {}, observers: {}, probes: {}, signals: {}, vetoes: {} } };
+    this.evidence = { current: NOTHING };
     this.#reports = createReports(this.evidence);
     this.host = new DurableHost({
       timeline: owner.timeline,
@@ -494,7 +494,7 @@ const activitiesOf = (plane: Plane): Readonly<Record<string, Activity>> => ({
 });
 
 /** Nothing was ever heard of anything. */
-const _NOTHING = { reports: {}, observers: {}, probes: {}, signals: {}, vetoes: {} } as StoredEvidence;
+const NOTHING = { reports: {}, observers: {}, probes: {}, signals: {}, vetoes: {} } as StoredEvidence;
 const AGES_MS = 1e9;
 
 /** Reports moved into the future together with their senders' clocks: what they say stays, their ages never matter. */

@@ -1,12 +1,13 @@
 // One seed, from its plan to its verdict: lives through the story, lets calm return, and asks whether all is as it should be.
 
+import type { Ledger } from '../../functions/ledger.ts';
+import { verifyChain } from '../../infra/lab/audit-check.ts';
 import { baseRung } from '../../shared/ladder.ts';
 import { ladderOf } from '../../shared/topology.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
 import { scheduleFaults } from './breakage.ts';
-import { verifyChain } from './chain.ts';
 import type { Violation } from './judge.ts';
-import { makePlan } from './plan.ts';
+import { type FaultKind, makePlan } from './plan.ts';
 import { GROUP } from './stores.ts';
 import { SimWorld } from './world.ts';
 
@@ -27,13 +28,17 @@ export interface Outcome {
 
 export interface SimulateOptions {
   readonly minutes: number;
+  /** Faults to draw from; absent: all. */
+  readonly kinds?: readonly FaultKind[];
 }
 
 /** After the last fault people tidy up what waits for them. */
 const TIDY_MS = 150_000;
+/** Penalties, windows and waits are over by then: the policy must have come back to the ranking. */
+const CONVERGED_MS = 15 * 60_000;
 
-export async function simulate(seed: number, { minutes }: SimulateOptions): Promise<Outcome> {
-  const plan = makePlan(seed, minutes);
+export async function simulate(seed: number, { minutes, kinds }: SimulateOptions): Promise<Outcome> {
+  const plan = makePlan(seed, minutes, kinds);
   const world = new SimWorld(plan);
   world.start();
   scheduleFaults(world);
@@ -68,7 +73,7 @@ function tidyUp(world: SimWorld): void {
 
 /** Faults are long over: the policy has come back to the ranking, everybody carries it, and every record has arrived. */
 function judgeEnd(world: SimWorld): void {
-  const { judge, plan, network, agents, stores } = world;
+  const { judge, plan, stores } = world;
   const { ledger } = judge;
   const breach = (detail: string) => judge.breach('convergence', detail);
   if (ledger === undefined) {
@@ -76,6 +81,16 @@ function judgeEnd(world: SimWorld): void {
     return;
   }
   if (!ledger.policy.trusted) breach('the ledger is not trusted');
+  if (plan.endMs - plan.calmFromMs >= CONVERGED_MS) judgeRanking(world, ledger, breach);
+  const rows = stores.outbox.rows(GROUP);
+  for (const detail of verifyChain(rows.map((row) => row.record))) judge.breach('audit chain', detail);
+  const missing = rows.filter((row) => !stores.shipped.has(row.record.EventId));
+  if (missing.length > 0 && plan.endMs - plan.calmFromMs >= TIDY_MS)
+    judge.breach('audit shipped', `${missing.length} records never arrived, first ${missing[0]?.record.EventId}`);
+}
+
+function judgeRanking(world: SimWorld, ledger: Ledger, breach: (detail: string) => void): void {
+  const { judge, plan, network, agents } = world;
   const newest = { epoch: ledger.epoch, generation: ledger.orderGeneration };
   for (const agent of agents.values()) {
     const order = agent.state.orders.get(GROUP);
@@ -98,10 +113,4 @@ function judgeEnd(world: SimWorld): void {
       if (!isManual && row.rung !== base) breach(`${vip.name}: ${region} rests on ${row.rung}, its base is ${base}`);
     }
   }
-  if (judge.isLedgerVoid) return;
-  for (const detail of verifyChain(stores.outbox.rows(GROUP).map((row) => row.record)))
-    judge.breach('audit chain', detail);
-  const missing = stores.outbox.rows(GROUP).filter((row) => !stores.shipped.has(row.record.EventId));
-  if (missing.length > 0)
-    judge.breach('audit shipped', `${missing.length} records never arrived, first ${missing[0]?.record.EventId}`);
 }

@@ -1,5 +1,5 @@
 // Processes that may die or freeze, and the wires between them: slow, lossy, cut in one direction or both.
-import type { Random } from './random.ts';
+import type { Random } from '../../infra/lab/seeded-random.ts';
 import type { Timeline } from './timeline.ts';
 
 /** Something that runs on a machine of its own. What it waits for is lost when it dies and late when it freezes. */

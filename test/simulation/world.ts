@@ -1,12 +1,12 @@
 // Puts one simulated world together: agents, seats, storage, network, users, and the judge who watches them.
 import type { OperationInput } from '../../functions/orchestrators/names.ts';
+import { createRandom, type Random } from '../../infra/lab/seeded-random.ts';
 import { findNva } from '../../shared/topology.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
 import { Judge } from './judge.ts';
 import { Network } from './network.ts';
 import { SimObserver } from './observer.ts';
 import type { Plan, PlannedWish } from './plan.ts';
-import { createRandom, type Random } from './random.ts';
 import { type AgentOwner, SimAgent } from './sim-agent.ts';
 import { SimSeat } from './sim-seat.ts';
 import { createStores, GROUP, type Stores } from './stores.ts';
@@ -32,6 +32,9 @@ export class SimWorld {
   readonly counts = { looks: 0, idle: 0, reports: 0 };
   readonly story: string[] = [];
   storageDelayMs = 0;
+  /** Faults that are on now, and since when there is none. */
+  broken = 0;
+  calmSinceMs = START_MS;
   #wishes = 0;
   readonly #observers: SimObserver[];
 
@@ -49,6 +52,7 @@ export class SimWorld {
     this.judge = new Judge({
       ...{ topology, timeline, network: this.network, wires: this.wires, agents: this.agents, seats: this.seats },
       ...{ routeChangeMs: plan.routeChangeMs, holdMs: plan.holdMs },
+      calmSinceMs: () => (this.broken > 0 ? undefined : this.calmSinceMs),
       isStorageFair: () => this.places.storage.isRunning && this.storageDelayMs === 0,
       tell: (text) => this.tell(text),
     });

@@ -1,0 +1,258 @@
+// npm run chaos: the loopback lab with two seats, broken at random by seed, and watched: are users served again in time,
+// do agents ever get conflicting orders, is the audit chain whole, does all come to rest in the end?
+//
+//   npm run chaos -- --minutes 10 [--seed S]    random faults; ends with one JSON line, exit code 0 when all held
+//   npm run chaos -- --kills 10                 kills the leading seat again and again and measures the takeover
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { parseTopology } from '../../shared/topology.ts';
+import { verifyChain } from './audit-check.ts';
+import { watchOrders } from './chaos-watch.ts';
+import { parseFault } from './faults.ts';
+import { type Lab, startLab } from './lab.ts';
+import { createRandom, type Random } from './seeded-random.ts';
+
+const LAB_TOPOLOGY = fileURLToPath(new URL('./lab.yaml', import.meta.url));
+const RUNS = fileURLToPath(new URL('../../.lab', import.meta.url));
+const STEADY_MS = 180_000;
+/** Users are served again within this time of a fault: silence noticed, and a lease run out when the leader went too. */
+const SERVED_MS = 45_000;
+/** The other seat decides within this time of the leader's death. */
+const TAKEOVER_MS = 30_000;
+const POLL_MS = 100;
+
+/** Of these one at a time: the other region can always serve. */
+const USER_FAULTS = ['app-crash', 'app-hang', 'app-errors', 'nva-crash', 'nva-freeze', 'session-down'] as const;
+const CONTROL_FAULTS = ['control-crash', 'seat-freeze', 'partition-control', 'storage-down', 'ingestion-down'] as const;
+/** Beside a fault that hits users; without storage nobody could decide for them. */
+const BESIDE = ['control-crash', 'seat-freeze', 'ingestion-down'] as const;
+
+interface Begun {
+  readonly text: string;
+  readonly end: () => Promise<void>;
+}
+
+type ChaosResult = Readonly<Record<string, unknown>> & { readonly ok: boolean };
+
+interface Chaos {
+  readonly lab: Lab;
+  readonly random: Random;
+  readonly violations: string[];
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const say = (text: string): void => console.log(`${new Date().toISOString().slice(11, 23)} ${text}`);
+
+// ---------------------------------------------------------------- faults
+
+async function begin(chaos: Chaos, kind: string): Promise<Begun> {
+  const { lab, random } = chaos;
+  const region = random.pick(lab.topology.regions).name;
+  const seat = random.pick(lab.topology.seats).name;
+  if (kind === 'seat-freeze') return freezeSeat(lab, seat);
+  const where =
+    kind === 'control-crash' ? { seat } : kind.endsWith('-down') && kind !== 'session-down' ? {} : { region };
+  const fault = parseFault({ kind, ...where }, lab.topology);
+  if (!fault.ok) throw new Error(`${kind}: ${fault.error.detail}`);
+  const begun = await lab.faults.begin(fault.value);
+  if (!begun.ok) throw new Error(`${kind}: ${begun.error.detail}`);
+  const { id } = begun.value;
+  return { text: `${kind} ${Object.values(where).join('')}`.trim(), end: async () => void (await lab.faults.end(id)) };
+}
+
+function freezeSeat(lab: Lab, seat: string): Begun {
+  const pid = lab.world().seats.find((one) => one.seat === seat)?.pid;
+  const signal = (name: 'SIGSTOP' | 'SIGCONT') => {
+    if (pid !== undefined && pid !== null) process.kill(pid, name);
+  };
+  signal('SIGSTOP');
+  return { text: `seat-freeze ${seat}`, end: async () => signal('SIGCONT') };
+}
+
+// ---------------------------------------------------------------- what must hold
+
+const isServed = (lab: Lab): boolean => lab.world().vips.every((vip) => vip.outageSinceMs === null);
+
+/** Milliseconds until every vip was answered, without a break of half a second; undefined when that took too long. */
+async function untilServed(lab: Lab, boundMs: number): Promise<number | undefined> {
+  const startMs = performance.now();
+  let servedSinceMs: number | undefined;
+  while (performance.now() - startMs < boundMs) {
+    const nowMs = performance.now();
+    servedSinceMs = isServed(lab) ? (servedSinceMs ?? nowMs) : undefined;
+    if (servedSinceMs !== undefined && nowMs - servedSinceMs >= 500) return servedSinceMs - startMs;
+    await sleep(POLL_MS);
+  }
+  return undefined;
+}
+
+async function oneRound(chaos: Chaos): Promise<number> {
+  const { lab, random, violations } = chaos;
+  const isForUsers = random.chance(0.65);
+  const begun = [await begin(chaos, random.pick(isForUsers ? USER_FAULTS : CONTROL_FAULTS))];
+  if (isForUsers && random.chance(0.4)) begun.push(await begin(chaos, random.pick(BESIDE)));
+  const told = begun.map(({ text }) => text).join(' + ');
+  say(`broken: ${told}`);
+  // A cut session or a hang takes its time to show; a fault that shows nothing is served at once.
+  await sleep(1500);
+  const servedMs = await untilServed(lab, SERVED_MS);
+  if (servedMs === undefined) violations.push(`users not served within ${SERVED_MS} ms of ${told}`);
+  say(servedMs === undefined ? 'NOT SERVED' : `served after ${Math.round(servedMs + 1500)} ms`);
+  await sleep(random.between(500, 12_000));
+  for (const { end } of begun) await end();
+  say(`over: ${told}`);
+  await sleep(random.between(500, 8_000));
+  if ((await untilServed(lab, SERVED_MS)) === undefined) violations.push(`users not served after ${told} was over`);
+  return servedMs ?? SERVED_MS;
+}
+
+async function runChaos(lab: Lab, seed: number, minutes: number): Promise<ChaosResult> {
+  const chaos: Chaos = { lab, random: createRandom(seed), violations: [] };
+  const nvas = lab.topology.regions.flatMap((region) => region.nvas.map((nva) => nva.name));
+  const orders = watchOrders(lab.world().directory, nvas);
+  const watch = setInterval(() => chaos.violations.push(...orders.look()), POLL_MS);
+  const servedMs: number[] = [];
+  const endMs = performance.now() + minutes * 60_000;
+  try {
+    while (performance.now() < endMs) servedMs.push(await oneRound(chaos));
+    await lab.faults.endAll();
+    const steadyMs = await untilSteady(chaos);
+    const records = [...new Map(lab.shippedRecords().map((record) => [record.EventId, record])).values()];
+    const inOrder = records.sort((a, b) => (a.Epoch === b.Epoch ? a.ChainIndex - b.ChainIndex : a.Epoch - b.Epoch));
+    chaos.violations.push(...verifyChain(inOrder));
+    const epochs = new Set(records.map((record) => record.Epoch)).size;
+    const figures = { rounds: servedMs.length, servedMs: quantiles(servedMs), steadyMs, orders: orders.seen };
+    const { violations } = chaos;
+    return { ok: violations.length === 0, minutes, seed, ...figures, records: records.length, epochs, violations };
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+async function untilSteady({ lab, violations }: Chaos): Promise<number | null> {
+  const startMs = performance.now();
+  try {
+    await lab.steady(STEADY_MS);
+    // The last records are still on their way.
+    await sleep(3 * lab.topology.timing.tickSeconds * 1000);
+    return Math.round(performance.now() - startMs);
+  } catch (error) {
+    violations.push(`at the end: ${error instanceof Error ? error.message : String(error)}; ${restlessText(lab)}`);
+    return null;
+  }
+}
+
+/** What keeps the lab from resting, as far as the control plane says. */
+function restlessText(lab: Lab): string {
+  const vips = lab.status()?.vips ?? [];
+  const rows = vips.flatMap((vip) =>
+    vip.regions.map(({ region, rung, verdict, proofs, nvas }) => {
+      const waiting = Object.entries(proofs).filter(([, { proof }]) => proof === 'waiting' || proof === 'failed');
+      const behind = nvas.some((nva) => !nva.acknowledged) ? ' not acknowledged' : '';
+      const doubts = waiting.map(([name, { proof, detail }]) => ` ${name} ${proof}: ${detail}`).join('');
+      return `${vip.vip}/${region} r${rung} ${verdict}${behind}${doubts}`;
+    }),
+  );
+  const heads = vips.map(
+    ({ vip, acting, servedBy, reason }) => `${vip}: ${acting} acts, ${servedBy} serves, ${reason}`,
+  );
+  return [lab.statusFailure() ?? 'status answered', ...heads, ...rows].join(' | ');
+}
+
+function quantiles(values: readonly number[]): { min: number; p50: number; p95: number; max: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+  return { min: at(0), p50: at(0.5), p95: at(0.95), max: at(1) };
+}
+
+// ---------------------------------------------------------------- kills of the leader
+
+interface Health {
+  readonly leader: string | null;
+  readonly decisionAgeMs: number | null;
+}
+
+async function healthOf(lab: Lab, seat: string): Promise<Health | undefined> {
+  const url = lab.topology.seats.find((one) => one.name === seat)?.url;
+  try {
+    const response = await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(2000) });
+    return (await response.json()) as Health;
+  } catch {
+    return undefined;
+  }
+}
+
+async function until<T>(look: () => Promise<T | undefined>, boundMs: number): Promise<T | undefined> {
+  const startMs = performance.now();
+  while (performance.now() - startMs < boundMs) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await sleep(POLL_MS);
+  }
+  return undefined;
+}
+
+async function runKills(lab: Lab, kills: number): Promise<ChaosResult> {
+  const names = lab.topology.seats.map((seat) => seat.name);
+  const nvas = lab.topology.regions.flatMap((region) => region.nvas.map((nva) => nva.name));
+  const orders = watchOrders(lab.world().directory, nvas);
+  const violations: string[] = [];
+  const watch = setInterval(() => violations.push(...orders.look()), POLL_MS);
+  const tookMs: number[] = [];
+  try {
+    for (let kill = 0; kill < kills; kill += 1) {
+      const leader = await until(async () => (await healthOf(lab, names[0] ?? ''))?.leader ?? undefined, TAKEOVER_MS);
+      const other = names.find((name) => name !== leader);
+      const fault = parseFault({ kind: 'control-crash', seat: leader }, lab.topology);
+      if (other === undefined || !fault.ok) throw new Error(`nobody to kill: ${leader}`);
+      const begun = await lab.faults.begin(fault.value);
+      const startMs = performance.now();
+      const took = await until(async () => {
+        const health = await healthOf(lab, other);
+        const sinceMs = performance.now() - startMs;
+        const isDecided = health?.leader === other && (health.decisionAgeMs ?? sinceMs) < sinceMs;
+        return isDecided ? sinceMs : undefined;
+      }, 2 * TAKEOVER_MS);
+      if (took === undefined || took > TAKEOVER_MS)
+        violations.push(`kill ${kill + 1}: ${other} decided after ${took} ms`);
+      tookMs.push(took ?? 2 * TAKEOVER_MS);
+      say(`kill ${kill + 1}: ${leader} dead, ${other} decided after ${Math.round(took ?? 0)} ms`);
+      if (begun.ok) await lab.faults.end(begun.value.id);
+      await until(async () => await healthOf(lab, leader ?? ''), TAKEOVER_MS);
+    }
+    const ok = violations.length === 0;
+    return { ok, kills, takeoverMs: quantiles(tookMs), orders: orders.seen, violations };
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+// ---------------------------------------------------------------- the command
+
+export async function runChaosCommand(args: readonly string[]): Promise<number> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ args: [...args], options: { minutes: text, seed: text, kills: text } });
+  const parsed = parseTopology(readFileSync(LAB_TOPOLOGY, 'utf8'));
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
+  const lab = await startLab({
+    topology: parsed.value.topology,
+    ...{ folder: RUNS, controlPort: 0, functionsPort: 0, seatCount: 2, clientIntervalMs: 50, routeChangeSeconds: 0 },
+    keep: false,
+    say: () => undefined,
+  });
+  try {
+    say(`steady after ${await lab.steady(STEADY_MS)} ms`);
+    const seed = Number(values.seed ?? Math.floor(performance.timeOrigin) % 100_000);
+    const work =
+      values.kills === undefined
+        ? runChaos(lab, seed, Number(values.minutes ?? 10))
+        : runKills(lab, Number(values.kills));
+    const result = await work;
+    console.log(JSON.stringify(result));
+    return result.ok ? 0 : 1;
+  } finally {
+    await lab.stop();
+  }
+}
