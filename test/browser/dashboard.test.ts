@@ -82,7 +82,17 @@ describeWith({ programs: ['chromium'] }, 'the dashboard', () => {
         fixture.status = moving;
       },
       '.map',
-      ['1 moving', 'app-unhealthy', 'expected 65001 64500×9', 'last resort', 'dwell', 'headroom-low', 'unhealthy'],
+      [
+        '1 moving',
+        'app-unhealthy',
+        'expected 65001 64500×9',
+        'last resort',
+        'dwell',
+        'headroom-low',
+        'in 1h: tonight',
+        'monthly (drill) in 1d, last time missed',
+        'unhealthy',
+      ],
     ],
     [
       'unserved',
@@ -171,6 +181,7 @@ describeWith({ programs: ['chromium'] }, 'the dashboard', () => {
     await page.getByText('The control plane cannot be reached').first().waitFor({ timeout: WAIT_MS });
     await page.waitForSelector('.area.path.stale', { timeout: WAIT_MS });
     expect(await textOf('body')).toContain('served by westeurope');
+    expect(await textOf('#vip-title')).toContain('unknown, last served');
     expect(await page.getByRole('button', { name: 'Fail over' }).isDisabled()).toBe(true);
     expect(await textOf('#refusal')).toContain('too old');
     await shoot(page, 'stale-light');
@@ -294,7 +305,7 @@ describeWith({ programs: ['chromium'] }, 'the dashboard', () => {
     expect(await page.locator('dialog .danger').isDisabled()).toBe(true);
   });
 
-  test('drain, drill, hold, hold all and release ask for exactly what was meant', async () => {
+  test('drain, drill, hold, hold all, cancel and release ask for exactly what was meant', async () => {
     fixture.status = moving;
     const page = await open();
     await page.waitForSelector('.map');
@@ -313,6 +324,10 @@ describeWith({ programs: ['chromium'] }, 'the dashboard', () => {
     await page.getByLabel('reason').fill('storm');
     await page.getByRole('alertdialog').getByRole('button', { name: 'Hold all' }).click();
     await page.locator('dialog').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Cancel op-later' }).click();
+    await page.getByLabel('reason').fill('not tonight');
+    await page.getByRole('button', { name: 'Cancel operation' }).click();
+    await page.locator('dialog').waitFor({ state: 'detached' });
     await page.locator('.vips button', { hasText: 'billing' }).click();
     await page.getByRole('button', { name: 'Release h-19' }).click();
     await page.getByLabel('reason').fill('over & out');
@@ -326,6 +341,7 @@ describeWith({ programs: ['chromium'] }, 'the dashboard', () => {
       ['POST', '/drills', { vip: 'orders', to: 'westeurope', seconds: 60, reason: 'monthly', dryRun: true }],
       ['POST', '/holds', { vip: 'orders', reason: 'look first', seconds: 1800, dryRun: true }],
       ['POST', '/holds', { reason: 'storm', seconds: 3600 }],
+      ['DELETE', '/operations/op-later', {}],
       ['DELETE', '/holds/h-19', {}],
     ]);
   });

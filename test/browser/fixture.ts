@@ -63,7 +63,9 @@ export async function buildPage(): Promise<ReadonlyMap<string, Asset>> {
 export async function startFixture(assets: ReadonlyMap<string, Asset>): Promise<Fixture> {
   const signIn = { authority: 'http://127.0.0.1:1/entra', clientId: 'c', scope: 's' };
   const plane = { dashboard: { assets, signIn } } as unknown as Plane;
-  const server = createServer((request, response) => void respond(fixture, plane, request, response));
+  const server = createServer((request, response) => {
+    respond(fixture, plane, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const fixture: Fixture = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -134,7 +136,7 @@ async function showPage(
   if (route === undefined) throw new Error(`no route ${name}`);
   const headers = Object.fromEntries(Object.entries(message.headers).map(([key, value]) => [key, String(value)]));
   const request = new HttpRequest({ method: 'GET', url: `${fixture.url}${path}`, headers, params: { file } });
-  const log = { warn: () => undefined, error: console.error };
+  const log = { invocationId: 'invocation-1', warn: () => undefined, error: console.error };
   const given = await answer(route, { plane, client: {} as Client, request, log });
   const body = given.body as Uint8Array | string | undefined;
   if (body !== undefined && name !== 'dashboard-config') fixture.pageBytes += body.length;

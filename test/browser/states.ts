@@ -200,6 +200,18 @@ export const moving = (): Status =>
           full: false,
         },
       ],
+      operations: [
+        {
+          ...{ id: 'op-later', kind: 'failback', vip: 'orders', region: null, actor: 'kim@contoso.com' },
+          ...{ reason: 'tonight', notBeforeMs: NOW_MS + 3600_000, deadlineMs: NOW_MS + 3720_000 },
+        },
+      ],
+      schedules: [
+        {
+          ...{ schedule: 'monthly', kind: 'drill', vip: 'orders', cron: '0 3 1 * *', timeZone: 'UTC', enabled: true },
+          ...{ nextAtMs: NOW_MS + 86_400_000, last: { slotMs: NOW_MS - 86_400_000, outcome: 'missed', operation: '' } },
+        },
+      ],
       alerts: [{ vip: 'orders', reason: 'headroom-low', detail: '2 free rungs' }],
     },
   );

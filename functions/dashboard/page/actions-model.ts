@@ -1,6 +1,7 @@
 // What a person can do to a vip: the request of each action, its equal on the command line, and why it cannot be done now. Pure.
 import type { Status, StatusVip } from '../../../shared/api.ts';
 import { type Identity, OPERATE } from './access.ts';
+import { underWay } from './fleet-model.ts';
 import { shellWord } from './text.ts';
 
 export const ACTIONS = ['failover', 'failback', 'drain', 'undrain', 'hold', 'drill'] as const;
@@ -101,6 +102,6 @@ export function whyDisabled(
   if (isStale) return 'what is shown is too old to act on';
   if (status.ledger !== 'ok') return `the ledger is ${status.ledger}: nothing can be decided`;
   if (status.leader !== null && status.leader !== status.seat) return `${status.leader} leads: act on its dashboard`;
-  const running = (status.operations ?? []).find((operation) => operation.vip === vip.vip || operation.vip === null);
+  const running = underWay(status).find((operation) => operation.vip === vip.vip || operation.vip === null);
   return running === undefined ? undefined : `${running.kind} by ${running.actor} is under way (${running.id})`;
 }

@@ -11,9 +11,9 @@ import { useFeed, useNow } from './feed.ts';
 import { Fleet } from './fleet.ts';
 import { type Change, changesBetween, fleetRows } from './fleet-model.ts';
 import { Headline } from './headline.ts';
-import { HoldDialog, type HoldWish } from './hold-dialog.ts';
 import { LabFaults } from './lab-faults.ts';
 import { OperationPanel } from './operation-panel.ts';
+import { type MildWish, ReasonDialog } from './reason-dialog.ts';
 import { beginSignIn, currentToken, type SignInConfig, signOut } from './sign-in.ts';
 import { VipDetail } from './vip-detail.ts';
 
@@ -64,7 +64,32 @@ function SignedOut({ config, trouble }: AppProps) {
   </main>`;
 }
 
-const selectedInHash = (): string | undefined => decodeURIComponent(location.hash.slice(1)) || undefined;
+/** An address that somebody mangled chooses nothing. */
+function selectedInHash(): string | undefined {
+  try {
+    return decodeURIComponent(location.hash.slice(1)) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const WATCHED = 'anycast.operation';
+
+/** The operation this tab watches, over a reload too. */
+function useOperation(): [Operation | undefined, (operation: Operation | undefined) => void] {
+  const [operation, setOperation] = useState<Operation | undefined>(() => {
+    const kept = sessionStorage.getItem(WATCHED);
+    return kept === null ? undefined : (JSON.parse(kept) as Operation);
+  });
+  return [
+    operation,
+    (next) => {
+      if (next === undefined) sessionStorage.removeItem(WATCHED);
+      else sessionStorage.setItem(WATCHED, JSON.stringify(next));
+      setOperation(next);
+    },
+  ];
+}
 
 function useSelected(): [string | undefined, (vip: string) => void] {
   const [selected, setSelected] = useState(selectedInHash);
@@ -111,16 +136,16 @@ function Console({ config, token, onSignedOut }: ConsoleProps) {
   const changes = useChanges(status);
   const [selected, select] = useSelected();
   const [wish, setWish] = useState<Wish | undefined>(undefined);
-  const [hold, setHold] = useState<HoldWish | undefined>(undefined);
-  const [operation, setOperation] = useState<Operation | undefined>(undefined);
+  const [mild, setMild] = useState<MildWish | undefined>(undefined);
+  const [operation, setOperation] = useOperation();
   const vip = status?.vips.find((one) => one.vip === selected) ?? (status && fleetRows(status, '')[0]?.vip);
   const refusal = status && vip && whyDisabled(identity, status, vip, isStale);
   const started = (begun: Operation): void => {
     setWish(undefined);
-    setHold(undefined);
+    setMild(undefined);
     setOperation(begun);
   };
-  return html`<${Headline} feed=${feed} ageMs=${ageMs} isStale=${isStale} identity=${identity} holdAllRefusal=${refusal} onHoldAll=${() => setHold({ type: 'hold-all' })} onSignOut=${() => {
+  return html`<${Headline} feed=${feed} ageMs=${ageMs} isStale=${isStale} identity=${identity} holdAllRefusal=${refusal} onHoldAll=${() => setMild({ type: 'hold-all' })} onSignOut=${() => {
     signOut();
     onSignedOut();
   }} />
@@ -129,16 +154,16 @@ function Console({ config, token, onSignedOut }: ConsoleProps) {
     ${
       status &&
       html`<div class="columns">
-      <${Fleet} status=${status} selected=${vip?.vip} onSelect=${select} />
+      <${Fleet} status=${status} isStale=${isStale} selected=${vip?.vip} onSelect=${select} />
       <div class="details">
-        ${operation && html`<${OperationPanel} key=${operation.id} plane=${plane} started=${operation} onDismiss=${() => setOperation(undefined)} />`}
-        ${vip ? html`<${VipDetail} plane=${plane} status=${status} vip=${vip} ageMs=${ageMs} isStale=${isStale} refusal=${refusal} onAsk=${setWish} onRelease=${(id: string) => setHold({ type: 'release', id })} />` : html`<main><${Empty} status=${status} /></main>`}
+        ${operation && html`<${OperationPanel} key=${operation.id} plane=${plane} started=${operation} onCancel=${() => setMild({ type: 'cancel', id: operation.id })} onDismiss=${() => setOperation(undefined)} />`}
+        ${vip ? html`<${VipDetail} plane=${plane} status=${status} vip=${vip} ageMs=${ageMs} isStale=${isStale} refusal=${refusal} onAsk=${setWish} onMild=${setMild} />` : html`<main><${Empty} status=${status} /></main>`}
         ${config.lab && html`<${LabFaults} origin=${config.lab} status=${status} />`}
       </div>
     </div>`
     }
     ${wish && vip && html`<${ActionDialog} plane=${plane} vip=${vip} wish=${wish} onStarted=${started} onClose=${() => setWish(undefined)} />`}
-    ${hold && html`<${HoldDialog} plane=${plane} wish=${hold} onStarted=${started} onClose=${() => setHold(undefined)} />`}`;
+    ${mild && html`<${ReasonDialog} plane=${plane} wish=${mild} onStarted=${started} onClose=${() => setMild(undefined)} />`}`;
 }
 
 /** Two regions that exist from the beginning: what comes into them is announced. */

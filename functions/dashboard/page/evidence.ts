@@ -2,6 +2,7 @@
 import { html } from 'htm/preact';
 import type { Status, StatusRegion, StatusVip } from '../../../shared/api.ts';
 import { Age, ProbeWindow, ProofFace, VerdictFace } from './faces.ts';
+import type { MildWish } from './reason-dialog.ts';
 import { durationText, shortenPaths } from './text.ts';
 
 export function Evidence({ status, vip }: { status: Status; vip: StatusVip }) {
@@ -69,11 +70,11 @@ export interface StandingProps {
   readonly status: Status;
   readonly vip: StatusVip;
   readonly refusal: string | undefined;
-  readonly onRelease: (hold: string) => void;
+  readonly onMild: (wish: MildWish) => void;
 }
 
 /** What keeps automation from acting, and what it complains about. */
-export function Standing({ status, vip, refusal, onRelease }: StandingProps) {
+export function Standing({ status, vip, refusal, onMild }: StandingProps) {
   const holds = status.holds.filter((hold) => hold.vip === null || hold.vip === vip.vip);
   const alerts = status.alerts.filter((alert) => alert.vip === null || alert.vip === vip.vip);
   return html`<dl class="standing">
@@ -84,10 +85,31 @@ export function Standing({ status, vip, refusal, onRelease }: StandingProps) {
     ${holds.map(
       (hold) => html`<dd key=${hold.id}>
         <span class="face look">⏸ ${hold.vip ?? 'every vip'}</span> by ${hold.actor} for ${durationText(hold.expiresAtMs - status.nowMs)} more: ${hold.reason}${' '}
-        <button type="button" class="quiet" disabled=${refusal !== undefined} title=${refusal ?? ''} onClick=${() => onRelease(hold.id)}>Release ${hold.id}</button>
+        <button type="button" class="quiet" disabled=${refusal !== undefined} title=${refusal ?? ''} onClick=${() => onMild({ type: 'release', id: hold.id })}>Release ${hold.id}</button>
       </dd>`,
     )}
+    <${Waiting} status=${status} vip=${vip} refusal=${refusal} onMild=${onMild} />
     <dt>alerts</dt>
     ${alerts.length === 0 ? html`<dd>none</dd>` : alerts.map((alert) => html`<dd><span class="face look">! ${alert.reason}</span>: ${alert.detail}</dd>`)}
   </dl>`;
+}
+
+/** What will happen later: arranged by a person, or by the clock. */
+function Waiting({ status, vip, refusal, onMild }: StandingProps) {
+  const operations = (status.operations ?? []).filter((one) => one.vip === null || one.vip === vip.vip);
+  const schedules = (status.schedules ?? []).filter((schedule) => schedule.vip === vip.vip);
+  if (operations.length + schedules.length === 0) return '';
+  const left = (atMs: number) => durationText(atMs - status.nowMs);
+  return html`<dt>to come</dt>
+    ${operations.map(
+      (one) => html`<dd key=${one.id}>
+        <b>${one.kind}</b> ${one.region ?? ''} by ${one.actor}${(one.notBeforeMs ?? 0) > status.nowMs ? ` in ${left(one.notBeforeMs ?? 0)}` : ', waits for its turn'}: ${one.reason}${' '}
+        <button type="button" class="quiet" disabled=${!(refusal === undefined || refusal.includes(one.id))} onClick=${() => onMild({ type: 'cancel', id: one.id })}>Cancel ${one.id}</button>
+      </dd>`,
+    )}
+    ${schedules.map(
+      ({ schedule, kind, nextAtMs, last }) => html`<dd key=${schedule}>
+        <b>${schedule}</b> (${kind}) ${nextAtMs === null ? 'turned off' : `in ${left(nextAtMs)}`}${last ? `, last time ${last.outcome}` : ''}
+      </dd>`,
+    )}`;
 }

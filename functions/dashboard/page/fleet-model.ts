@@ -26,11 +26,15 @@ const STATES = {
 const fits = (region: StatusRegion): boolean => region.verdict === 'healthy' || region.verdict === 'degraded';
 export const proofsOf = (region: StatusRegion) => Object.values(region.proofs);
 
+/** Operations that wait for their turn only, not for a later time. */
+export const underWay = ({ operations = [], nowMs }: Pick<Status, 'operations' | 'nowMs'>) =>
+  operations.filter(({ notBeforeMs }) => (notBeforeMs ?? 0) <= nowMs);
+
 /** A proof is still open, somebody's wish waits, or traffic is not yet where it should be. */
-export function isMoving(vip: StatusVip, status: Pick<Status, 'operations'>): boolean {
+export function isMoving(vip: StatusVip, status: Pick<Status, 'operations' | 'nowMs'>): boolean {
   const acting = vip.regions.find(({ region }) => region === vip.acting);
   const isWaiting = acting !== undefined && proofsOf(acting).some(({ proof }) => proof === 'waiting');
-  const isWished = (status.operations ?? []).some((operation) => operation.vip === vip.vip);
+  const isWished = underWay(status).some((operation) => operation.vip === vip.vip);
   const isElsewhere = vip.mode !== 'active-active' && vip.servedBy !== null && vip.servedBy !== vip.acting;
   return isWaiting || isWished || isElsewhere;
 }
@@ -39,7 +43,7 @@ export function isMoving(vip: StatusVip, status: Pick<Status, 'operations'>): bo
 export const freshObservers = (vip: StatusVip, reportSeconds: number) =>
   (vip.observers ?? []).filter(({ ageMs }) => ageMs <= 3 * reportSeconds * 1000);
 
-export function vipState(vip: StatusVip, status: Pick<Status, 'operations' | 'timing'>): VipState {
+export function vipState(vip: StatusVip, status: Pick<Status, 'operations' | 'nowMs' | 'timing'>): VipState {
   const acting = vip.regions.find(({ region }) => region === vip.acting);
   const observed = freshObservers(vip, status.timing?.reportSeconds ?? 10);
   if (observed.length > 0 && vip.servedBy === null) return STATES.unserved;
@@ -52,6 +56,14 @@ export function vipState(vip: StatusVip, status: Pick<Status, 'operations' | 'ti
     ? STATES.noSpare
     : STATES.served;
 }
+
+/** What was last known of something nobody has heard of for three periods. */
+export const lastKnown = (state: VipState): VipState => ({
+  ...state,
+  word: `unknown, last ${state.word}`,
+  glyph: '?',
+  tone: 'unknown',
+});
 
 export interface FleetRow {
   readonly vip: StatusVip;

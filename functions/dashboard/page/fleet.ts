@@ -4,16 +4,17 @@ import { useMemo, useState } from 'preact/hooks';
 import type { Status } from '../../../shared/api.ts';
 import { VERDICT_GLYPHS } from '../../../shared/vocabulary.ts';
 import { Face } from './faces.ts';
-import { type FleetRow, fleetRows } from './fleet-model.ts';
+import { type FleetRow, fleetRows, lastKnown } from './fleet-model.ts';
 import { durationText } from './text.ts';
 
 export interface FleetProps {
   readonly status: Status;
+  readonly isStale: boolean;
   readonly selected: string | undefined;
   readonly onSelect: (vip: string) => void;
 }
 
-export function Fleet({ status, selected, onSelect }: FleetProps) {
+export function Fleet({ status, isStale, selected, onSelect }: FleetProps) {
   const [filter, setFilter] = useState('');
   const rows = useMemo(() => fleetRows(status, filter), [status, filter]);
   return html`<nav class="fleet" aria-labelledby="fleet-title">
@@ -24,7 +25,7 @@ export function Fleet({ status, selected, onSelect }: FleetProps) {
     </label>
     ${rows.length === 0 ? html`<p>${status.vips.length === 0 ? 'No vip is decided yet.' : 'No vip fits the filter.'}</p>` : ''}
     <ul class="vips" tabindex="0" aria-label="Vips, worst first">
-      ${rows.map((row) => html`<${Row} key=${row.vip.vip} row=${row} nowMs=${status.nowMs} isSelected=${row.vip.vip === selected} onSelect=${onSelect} />`)}
+      ${rows.map((row) => html`<${Row} key=${row.vip.vip} row=${row} nowMs=${status.nowMs} isStale=${isStale} isSelected=${row.vip.vip === selected} onSelect=${onSelect} />`)}
     </ul>
     <${Seats} status=${status} />
   </nav>`;
@@ -33,15 +34,16 @@ export function Fleet({ status, selected, onSelect }: FleetProps) {
 interface RowProps {
   readonly row: FleetRow;
   readonly nowMs: number;
+  readonly isStale: boolean;
   readonly isSelected: boolean;
   readonly onSelect: (vip: string) => void;
 }
 
-function Row({ row: { vip, state }, nowMs, isSelected, onSelect }: RowProps) {
+function Row({ row: { vip, state }, nowMs, isStale, isSelected, onSelect }: RowProps) {
   return html`<li>
     <button type="button" aria-current=${isSelected ? 'true' : undefined} onClick=${() => onSelect(vip.vip)}>
       <span class="name">${vip.vip}</span>
-      <${Face} ...${state} />
+      <${Face} ...${isStale ? lastKnown(state) : state} />
       <span class="where">${vip.mode === 'active-active' ? 'all members' : vip.acting} · ${durationText(nowMs - vip.actingSinceMs)}</span>
       <span class="marks">${vip.regions.map(({ region, verdict, role }) => html`<span class=${`mark ${verdict}`} title=${`${region} ${role} ${verdict}`}>${VERDICT_GLYPHS[verdict]}</span>`)}</span>
     </button>

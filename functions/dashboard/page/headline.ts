@@ -28,7 +28,7 @@ export function Headline(props: HeadlineProps) {
   const status = feed.value;
   return html`<header class=${isStale ? 'stale' : ''}>
     <h1>${status?.deployment ?? 'anycast-failover'}</h1>
-    ${status ? html`<${Counts} status=${status} /> <${Automation} status=${status} ...${props} />` : ''}
+    ${status ? html`<${Counts} status=${status} isStale=${isStale} /> <${Automation} status=${status} ...${props} />` : ''}
     <p class="freshness">
       ${feed.problem ? html`<strong class="face act">✕ ${feed.problem.title}</strong>` : isStale ? '? unknown' : 'live'}
       ${status ? html` <span class="age">${durationText(ageMs)}</span>` : ''}
@@ -40,11 +40,17 @@ export function Headline(props: HeadlineProps) {
   </header>`;
 }
 
-function Counts({ status }: { status: Status }) {
+function Counts({ status, isStale }: { status: Status; isStale: boolean }) {
   const { vips, moving, unserved, others } = headlineOf(status);
-  const isBad = unserved > 0 || others.some(({ tone }) => tone === 'act');
+  const tones = [
+    ...others.map(({ tone }) => tone),
+    ...(unserved > 0 ? ['act'] : []),
+    ...(moving > 0 ? ['moving'] : []),
+  ];
+  // The highest of them all stands for all.
+  const worst = ['act', 'moving', 'look', 'unknown'].find((tone) => tones.includes(tone)) ?? 'calm';
   return html`<p class="counts">
-    <span aria-hidden="true" class=${`face ${isBad ? 'act' : moving > 0 ? 'moving' : 'calm'}`}>${isBad || moving > 0 ? '!' : '●'}</span>
+    ${isStale ? '? last known: ' : ''}<span aria-hidden="true" class=${`face ${worst}`}>${worst === 'calm' ? '●' : '!'}</span>
     ${' '}${vips} vip${vips === 1 ? '' : 's'} · <span class=${moving > 0 ? 'face moving' : ''}>${moving} moving</span> ·${' '}
     <span class=${unserved > 0 ? 'face act' : ''}>${unserved} unserved</span>
     ${others.map(({ word, count, tone }) => html`${' '}· <span class=${`face ${tone}`}>${count} ${word}</span>`)}

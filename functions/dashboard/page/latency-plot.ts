@@ -94,10 +94,11 @@ export function LatencyPlot({ history, version }: { history: LatencyHistory; ver
   const target = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const labels = [...history.series.keys()];
-  const key = labels.join();
+  // One sample is no line yet.
+  const key = history.times.length < 2 ? '' : labels.join();
   useEffect(() => {
     const element = target.current;
-    if (element === null || labels.length === 0) return;
+    if (element === null || key === '') return;
     const fit = (): void => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT });
     const draw = (): void => {
       plot.current?.destroy();
@@ -116,7 +117,8 @@ export function LatencyPlot({ history, version }: { history: LatencyHistory; ver
     };
   }, [key]);
   useEffect(() => plot.current?.setData(dataOf(history)), [version]);
-  return html`<div class="plot" ref=${target} aria-hidden="true"></div><${LatencyTable} history=${history} />`;
+  return html`<div class="plot" ref=${target} aria-hidden="true"></div>
+    <${LatencyTable} history=${history} />`;
 }
 
 const dataOf = ({ times, series }: LatencyHistory): uPlot.AlignedData => [

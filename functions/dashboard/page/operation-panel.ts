@@ -24,14 +24,19 @@ const ENDS: Readonly<Record<Operation['state'], readonly [string, string, Tone]>
 export const hasEnded = (operation: Operation): boolean =>
   operation.state !== 'running' && operation.state !== 'scheduled';
 
+/** What is committed takes the opposite move; a drill goes back. */
+const canBeCancelled = ({ generation, kind }: Operation): boolean =>
+  kind !== 'cancel' && (generation === null || kind === 'drill');
+
 export interface OperationProps {
   readonly plane: ControlPlane;
   /** As it was accepted. */
   readonly started: Operation;
+  readonly onCancel: () => void;
   readonly onDismiss: () => void;
 }
 
-export function OperationPanel({ plane, started, onDismiss }: OperationProps) {
+export function OperationPanel({ plane, started, onCancel, onDismiss }: OperationProps) {
   const feed: Feed<Operation> = useFeed<Operation>(started.id, PERIOD_MS, async (previous) =>
     // What has ended does not change any more: no need to ask.
     previous !== undefined && hasEnded(previous)
@@ -57,7 +62,10 @@ export function OperationPanel({ plane, started, onDismiss }: OperationProps) {
     ${
       hasEnded(operation)
         ? html`<button type="button" onClick=${onDismiss}>Close</button>`
-        : html`<code class="twin">anycastctl operation watch ${operation.id}</code>`
+        : html`<p class="buttons">
+          ${canBeCancelled(operation) ? html`<button type="button" onClick=${onCancel}>Cancel the operation</button>` : ''}
+          <code class="twin">anycastctl operation watch ${operation.id}</code>
+        </p>`
     }
   </section>`;
 }

@@ -9,9 +9,10 @@ import type { Answer, ControlPlane } from './control-plane.ts';
 import { Evidence, Proofs, Standing } from './evidence.ts';
 import { Area, Face } from './faces.ts';
 import { useFeed } from './feed.ts';
-import { vipState } from './fleet-model.ts';
+import { lastKnown, vipState } from './fleet-model.ts';
 import { addSample, type LatencyHistory, LatencyPlot, newHistory } from './latency-plot.ts';
 import { PathMap } from './path-map.ts';
+import type { MildWish } from './reason-dialog.ts';
 import { durationText } from './text.ts';
 import { Timeline } from './timeline.ts';
 
@@ -28,7 +29,7 @@ export interface DetailProps {
   readonly isStale: boolean;
   readonly refusal: string | undefined;
   readonly onAsk: (wish: Wish) => void;
-  readonly onRelease: (hold: string) => void;
+  readonly onMild: (wish: MildWish) => void;
 }
 
 /** The newest records of a vip, then whatever was added. */
@@ -73,12 +74,12 @@ export function VipDetail(props: DetailProps) {
     <div class="pair">
       <div class="column">
         <${Area} title="Evidence" name="evidence" ...${fresh}><${Evidence} status=${status} vip=${vip} /><//>
-        <${Area} title="Latency since this page was opened" name="latency" ...${fresh}><${LatencyPlot} history=${history} version=${status.nowMs} /><//>
+        <${Area} title="Latency since this page was opened" name="latency" ...${fresh}><${LatencyPlot} key=${vip.vip} history=${history} version=${status.nowMs} /><//>
       </div>
       <div class="column">
         <${Area} title="Proof" name="proof" ...${fresh}>
           <${Proofs} status=${status} vip=${vip} />
-          <${Standing} status=${status} vip=${vip} refusal=${refusal} onRelease=${props.onRelease} />
+          <${Standing} status=${status} vip=${vip} refusal=${refusal} onMild=${props.onMild} />
         <//>
         <${Area} title="Why" name="why" problem=${explained.problem}>
           <pre tabindex="0" aria-label="explanation">${explained.value?.lines.join('\n') ?? 'not explained yet'}</pre>
@@ -91,13 +92,13 @@ export function VipDetail(props: DetailProps) {
   </main>`;
 }
 
-function Summary({ status, vip, refusal, onAsk }: DetailProps) {
+function Summary({ status, vip, isStale, refusal, onAsk }: DetailProps) {
   const served =
     vip.mode === 'active-active'
       ? 'all members act'
       : `${vip.acting} acts for ${durationText(status.nowMs - vip.actingSinceMs)}`;
   return html`<section class="summary" aria-labelledby="vip-title">
-    <h2 id="vip-title">${vip.vip} <span class="age">${vip.prefix}</span> <${Face} ...${vipState(vip, status)} /></h2>
+    <h2 id="vip-title">${vip.vip} <span class="age">${vip.prefix}</span> <${Face} ...${isStale ? lastKnown(vipState(vip, status)) : vipState(vip, status)} /></h2>
     <p>
       <b>${vip.servedBy === null ? 'served by nobody that an observer saw' : `served by ${vip.servedBy}`}</b>, ${served}${vip.reason === '' ? '' : html` · <b>${vip.reason}</b>: ${vip.detail}`}
     </p>

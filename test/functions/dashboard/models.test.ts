@@ -150,6 +150,12 @@ describe('news', () => {
   });
 });
 
+test('an operation arranged for later neither moves a vip nor keeps anybody from acting', () => {
+  const later = { ...moving().operations?.[0], notBeforeMs: NOW_MS + 1 } as NonNullable<Status['operations']>[number];
+  expect(firstState({ ...steady(), operations: [later] })).toBe('served');
+  expect(firstState({ ...steady(), operations: [{ ...later, notBeforeMs: NOW_MS }] })).toBe('moving');
+});
+
 describe('history', () => {
   const day = { fromMs: NOW_MS - 24 * 3600_000, toMs: NOW_MS };
   test('who acted is one unbroken line', () => {

@@ -16,7 +16,7 @@ async function get(name: string, dashboard: Dashboard | undefined, headers: Reco
   if (route === undefined) throw new Error(name);
   const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/dashboard', headers, params: { file } });
   const plane = { ...(dashboard && { dashboard }) } as unknown as Plane;
-  const log = { warn: () => undefined, error: (said: unknown) => Promise.reject(said) };
+  const log = { invocationId: 'invocation-1', warn: () => undefined, error: (said: unknown) => Promise.reject(said) };
   const { status, body, headers: given } = await answer(route, { plane, client: {} as Client, request, log });
   return { status, body, headers: given as Record<string, string> };
 }
