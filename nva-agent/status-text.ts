@@ -1,6 +1,7 @@
 // The status of the agent as text for a terminal.
 import { VERDICT_GLYPHS } from '../shared/vocabulary.ts';
 import type { AgentStatus } from './control/status.ts';
+import type { DataPlaneView, DataPlaneVipView } from './data-plane-view.ts';
 
 type Row = readonly string[];
 
@@ -25,6 +26,29 @@ export function formatAge(ageMs: number): string {
   ];
   const [unitMs, unit] = steps.find(([size]) => ageMs >= size) ?? [1000, 's'];
   return `${Math.floor(ageMs / unitMs)}${unit}`;
+}
+
+/** Who carries traffic how, whom connections are shared with, and whether a stop would break any. */
+export function dataPlaneLines({ vips, problem, peers }: DataPlaneView): string[] {
+  const chance = ({ secondChance }: DataPlaneVipView) =>
+    secondChance === undefined
+      ? '-'
+      : `${secondChance.peer} ${secondChance.phase}, ${formatAge(secondChance.endsInMs)} left`;
+  return [
+    ...pad([
+      ['TRAFFIC', 'MODE', 'APPLIED', 'CONNECTIONS', 'SHARED WITH', 'SAFE TO STOP'],
+      ...vips.map((vip) => [
+        vip.vip,
+        vip.mode,
+        vip.applied ? 'yes' : 'NO',
+        String(vip.established),
+        chance(vip),
+        vip.safeToStop ? 'yes' : 'no',
+      ]),
+    ]),
+    ...peers.map(({ nva, isProved }) => `tunnel to ${nva}: ${isProved ? 'proved' : 'NOT proved'}`),
+    ...(problem === undefined ? [] : [`! data plane: ${problem}`]),
+  ];
 }
 
 /** Vips first: what users feel; then sessions, orders and overrides. */
@@ -71,7 +95,8 @@ export function formatStatus(status: AgentStatus): string {
       ? []
       : [`! the peers were told differently: ${status.bgp.differing.join(', ')}`]),
   ];
+  const dataPlane = status.dataPlane === null ? [] : ['', ...dataPlaneLines(status.dataPlane)];
   const head = `${status.nva} in ${status.region}, ${status.phase}, version ${status.version}, up ${since(status.startedAtMs)}`;
   const ordersText = orders.length === 0 ? ['no order was ever accepted'] : orders;
-  return `${[head, '', ...vips, '', ...sessions, ...bgp, '', ...ordersText, ...overrides].join('\n')}\n`;
+  return `${[head, '', ...vips, '', ...sessions, ...bgp, ...dataPlane, '', ...ordersText, ...overrides].join('\n')}\n`;
 }

@@ -4,11 +4,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { nowMs } from '../../infra/lab/netns/client-feed.ts';
 import type { RunResult } from '../../infra/lab/netns/figures.ts';
 import { runPrefix } from '../../infra/lab/netns/leftovers.ts';
+import { until } from '../../infra/lab/netns/poll.ts';
+import type { RunningRegion } from '../../infra/lab/netns/region.ts';
 import { NEEDED_PROGRAMS } from '../../infra/lab/netns/requirements.ts';
 import { runOnce } from '../../infra/lab/netns/runner.ts';
 import type { ScenarioName } from '../../infra/lab/netns/scenarios.ts';
+import { areIntact, startTransfers } from '../../infra/lab/netns/transfers.ts';
 import { startWorld, type World } from '../../infra/lab/netns/world.ts';
 import { describeWith } from '../support/needs.ts';
 
@@ -115,6 +119,64 @@ describeWith({ programs: NEEDED_PROGRAMS, root: true }, 'the namespace lab', () 
       expect(result.outageMs).toBeLessThan(2000);
       await world.untilSteady();
       expect(world.client.answeredBy()).toBe('westeurope');
+    },
+    RUN_MS,
+  );
+});
+
+describeWith({ programs: NEEDED_PROGRAMS, root: true }, 'the namespace lab with second chances', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ holdSeconds: 30, secondChance: true, keep: false, say: () => {} });
+    await world.untilSteady();
+  }, START_MS);
+  afterAll(async () => {
+    await world?.stop();
+    expect(namesOf(process.pid)).toEqual([]);
+  }, START_MS);
+
+  const traffic = async (region: RunningRegion) => (await region.agentStatus())?.dataPlane?.vips[0];
+
+  test(
+    'drains a region with live connections: none breaks, and its NVA says when it is safe to stop',
+    async () => {
+      const transfers = await startTransfers(world.context, 10);
+      await until(
+        'connections live there',
+        10_000,
+        async () => ((await traffic(world.primary))?.established ?? 0) > 20,
+      );
+      const drained = await world.control.drain(world.primary.plan.region, 'maintenance');
+      await world.untilServedBy(world.backup, drained, RUN_MS);
+      expect(await traffic(world.primary)).toMatchObject({ applied: true, safeToStop: false });
+      const result = await transfers.end((fromMs) => world.routeWatch.since(fromMs).length);
+      expect(result).toMatchObject({ problems: [], moves: 1 });
+      expect(areIntact(result)).toBe(true);
+      const safe = await until('it is safe to stop', 20_000, async () => {
+        const now = await traffic(world.primary);
+        return now?.safeToStop === true ? now : undefined;
+      });
+      expect(safe.established).toBe(0);
+      expect((await world.primary.agentStatus())?.dataPlane?.tunnelledPackets).toBe(0);
+      expect((await world.backup.agentStatus())?.dataPlane?.tunnelledPackets).toBeGreaterThan(100);
+      expect(world.client.since(0).filter((sample) => sample.failure !== undefined)).toEqual([]);
+    },
+    RUN_MS,
+  );
+
+  test(
+    'goes back the same way, and stops an acting NVA, without a broken connection',
+    async () => {
+      const fromMs = nowMs();
+      await world.control.undrain(world.primary.plan.region, 'maintenance is over');
+      const transfers = await startTransfers(world.context, 6);
+      await world.untilSteady();
+      world.primary.stopAgent();
+      await world.client.untilServedBy(world.backup.plan.region, RUN_MS);
+      const result = await transfers.end((sinceMs) => world.routeWatch.since(sinceMs).length);
+      expect(result.problems).toEqual([]);
+      expect(areIntact(result)).toBe(true);
+      expect(world.client.since(fromMs).filter((sample) => sample.failure !== undefined)).toEqual([]);
     },
     RUN_MS,
   );

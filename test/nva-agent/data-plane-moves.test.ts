@@ -4,6 +4,7 @@ import type { VipState } from '../../nva-agent/agent.ts';
 import { isSafeToStop, sharingOf, sharingOfStop } from '../../nva-agent/data-plane-moves.ts';
 import { viewOf } from '../../nva-agent/data-plane-view.ts';
 import type { DataPlaneConfig, DataPlaneVip } from '../../nva-agent/dataplane/plan.ts';
+import { dataPlaneLines } from '../../nva-agent/status-text.ts';
 import type { OrderVip } from '../../shared/order.ts';
 import { configWith, orders, TUNNEL } from '../support/data-plane.ts';
 import { makeOrder } from './order-draft.ts';
@@ -79,4 +80,32 @@ describe('safe to stop', () => {
       vips: [{ vip: 'orders', applied: false, safeToStop: false }],
     });
   });
+});
+
+test('status tells people what each vip carries and whether a stop would break anything', () => {
+  const view = viewOf({
+    config,
+    served: new Set(['orders']),
+    problem: undefined,
+    applies: { changed: 1, unchanged: 0, failed: 0 },
+    sample: {
+      atMs: 5,
+      status: {
+        vips: [{ vip: 'orders', established: 12, connections: 40, bytesIn: 1, bytesOut: 2 }],
+        problems: {},
+        secondChance: {
+          peers: [{ nva: 'ne-nva-1', isProved: true }],
+          vips: [{ vip: 'orders', peer: 'ne-nva-1', phase: 'active', by: 'order', endsInMs: 61_000 }],
+          ended: [],
+          handedOver: 9,
+        },
+      },
+    },
+    vip: () => undefined,
+    nowMs: 10,
+  });
+  const lines = dataPlaneLines(view);
+  expect(lines[1]).toMatch(/^orders +reverse-proxy +yes +12 +ne-nva-1 active, 1m left +no$/);
+  expect(lines).toContain('tunnel to ne-nva-1: proved');
+  expect(dataPlaneLines({ ...view, problem: 'proxy: refused' })).toContain('! data plane: proxy: refused');
 });

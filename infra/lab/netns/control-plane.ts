@@ -10,6 +10,9 @@ export interface ControlPlane {
   /** Resolves when the request was accepted; throws OperatingError with the problem document's words otherwise. */
   failover(to: string, reason: string): Promise<Operation>;
   failback(reason: string): Promise<Operation>;
+  /** Takes a region out of service in an orderly manner; `undrain` brings it back. */
+  drain(region: string, reason: string): Promise<Operation>;
+  undrain(region: string, reason: string): Promise<Operation>;
   /** What a failover would do now, without doing it. */
   planFailover(to: string): Promise<Plan>;
   operation(id: string): Promise<Operation>;

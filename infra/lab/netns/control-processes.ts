@@ -36,6 +36,10 @@ export async function startControlPlane(lab: LabContext, fabric: Fabric, files: 
     failover: async (to, reason) =>
       operationSchema.parse(await ask('POST', `/api/vips/${VIP.name}/failover`, { to, reason })),
     failback: async (reason) => operationSchema.parse(await ask('POST', `/api/vips/${VIP.name}/failback`, { reason })),
+    drain: async (region, reason) =>
+      operationSchema.parse(await ask('POST', `/api/regions/${region}/drain`, { reason })),
+    undrain: async (region, reason) =>
+      operationSchema.parse(await ask('POST', `/api/regions/${region}/undrain`, { reason })),
     planFailover: async (to) =>
       planSchema.parse(
         await ask('POST', `/api/vips/${VIP.name}/failover`, { to, reason: 'may it move?', dryRun: true }),

@@ -72,7 +72,7 @@ export function parseLabOptions(args: readonly string[]): Result<LabOptions> {
 const finding = (path: string, code: string, message: string): Finding => ({ path, code, message });
 
 /** Moves that somebody wants: the region that is left lives on. */
-const PLANNED: readonly string[] = ['planned-failover', 'failback'] satisfies ScenarioName[];
+const PLANNED: readonly string[] = ['planned-failover', 'failback', 'drain'] satisfies ScenarioName[];
 const isPlanned = (name: string): boolean => PLANNED.includes(name);
 
 const isScenario = (name: string): name is ScenarioName => (SCENARIO_NAMES as readonly string[]).includes(name);

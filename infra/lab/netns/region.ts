@@ -2,6 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { askLocalAgent } from '../../../nva-agent/control/local-client.ts';
+import type { AgentStatus } from '../../../nva-agent/control/status.ts';
 import { OperatingError } from '../../../shared/errors.ts';
 import type { LabContext } from './context.ts';
 import { haproxyConfig } from './haproxy-config.ts';
@@ -23,12 +25,16 @@ export interface RunningRegion {
   hangApp(): void;
   brownOutApp(): void;
   crashNva(): Promise<void>;
+  /** SIGTERM to the agent: last resort, withdrawal, CEASE, and its connections get their time. */
+  stopAgent(): void;
   /** SIGSTOP to agent and HAProxy: the kernel keeps the BGP sessions' TCP connections alive. */
   freezeNva(): void;
   /** Cables out first, then every process killed: nobody hears a FIN. */
   powerOffNva(): Promise<void>;
   /** Undoes crash, freeze and power-off. */
   restoreNva(): Promise<void>;
+  /** What the region's agent says of itself; undefined when it does not answer. */
+  agentStatus(): Promise<AgentStatus | undefined>;
   /** What runs now, for measurements and for the view. */
   processes(): readonly LabProcess[];
   state(): { readonly app: string; readonly nva: string };
@@ -66,6 +72,10 @@ export async function startRegion(lab: LabContext, plan: RegionPlan, files: LabF
       nvaState = 'crashed';
       await Promise.all(nva.map((process) => process.kill()));
     },
+    stopAgent: () => {
+      nvaState = 'stopping';
+      nva[0]?.signal('SIGTERM');
+    },
     freezeNva: () => {
       nvaState = 'frozen';
       for (const process of nva) process.signal('SIGSTOP');
@@ -80,6 +90,10 @@ export async function startRegion(lab: LabContext, plan: RegionPlan, files: LabF
       for (const process of nva) process.signal('SIGCONT');
       if (nva.some((process) => !process.isRunning())) nva = startNva(lab, plan);
       nvaState = 'ok';
+    },
+    agentStatus: async () => {
+      const answer = await askLocalAgent(join(lab.folder, `${plan.short}-agent.yaml`), 'GET', '/v1/status');
+      return answer.ok ? (answer.value as AgentStatus) : undefined;
     },
     processes: () => [app, ...nva],
     state: () => ({ app: appState, nva: nvaState }),

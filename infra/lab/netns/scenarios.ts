@@ -12,6 +12,7 @@ export const SCENARIO_NAMES = [
   'nva-poweroff',
   'planned-failover',
   'failback',
+  'drain',
   'control-dead',
   'all-apps-down',
 ] as const;
@@ -100,6 +101,16 @@ export const SCENARIOS: Readonly<Record<Exclude<ScenarioName, 'all-apps-down'>, 
     prepare: (world) => world.moveTo(world.backup),
     fault: (world) => world.control.failback('failback of the laboratory'),
     repair: nothing,
+  },
+  drain: {
+    does: 'a person drains the acting region through the HTTP API',
+    controlPlane: 'alive',
+    holdSeconds: HOLD_SECONDS,
+    movesTo: 'backup',
+    fault: (world) => world.control.drain(world.primary.plan.region, 'drain of the laboratory'),
+    repair: async (world) => {
+      await world.control.undrain(world.primary.plan.region, 'the laboratory brings the region back');
+    },
   },
   'control-dead': {
     ...onApp("SIGKILL to the acting region's application while no control plane runs", (world) =>

@@ -1,6 +1,6 @@
 // The line of JSON that ends a scenario, and its percentiles.
 import { describe, expect, test } from '@jest/globals';
-import { figuresOf, type RunResult, summarise } from '../../../../infra/lab/netns/figures.ts';
+import { figuresOf, type RunResult, summarise, withTransfers } from '../../../../infra/lab/netns/figures.ts';
 import { resultTable, runLine } from '../../../../infra/lab/netns/report.ts';
 
 const run = (outageMs: number, more: Partial<RunResult> = {}): RunResult => ({
@@ -66,4 +66,22 @@ describe('for people', () => {
     expect(text.split('\n').at(-1)).toBe('ok: every run was observed from fault to repair');
     expect(resultTable(summarise('app-crash', 2, [run(45)]))).toContain('NOT OK');
   });
+});
+
+describe('with second chances', () => {
+  const whole = { intact: 2, broken: 0 };
+  const transfers = { seconds: 60, downloads: whole, uploads: whole, keepAlives: whole, problems: [], moves: 4 };
+  const summary = summarise('planned-failover', 1, [run(20, { failedRequests: 0 })]);
+  test('all is well when no request failed and every transfer of each kind arrived', () => {
+    expect(withTransfers(summary, transfers)).toMatchObject({ ok: true, transfers: { moves: 4 } });
+    expect(resultTable(withTransfers(summary, transfers))).toContain(
+      '60 s transfers across 4 moves: downloads 2 intact',
+    );
+  });
+  test.each([
+    ['a download broke', summary, { ...transfers, downloads: { intact: 1, broken: 1 } }],
+    ['no upload ended', summary, { ...transfers, uploads: { intact: 0, broken: 0 } }],
+    ['nothing moved', summary, { ...transfers, moves: 0 }],
+    ['a request failed', { ...summary, failedRequests: 1 }, transfers],
+  ])('not when %s', (_, figures, carried) => expect(withTransfers(figures, carried).ok).toBe(false));
 });

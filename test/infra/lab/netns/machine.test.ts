@@ -127,4 +127,14 @@ describe('options', () => {
   test('an unknown option is a mistake', () => {
     expect(parseLabOptions(['--scenaro', 'x'])).toMatchObject({ ok: false, error: [{ code: 'bad-option' }] });
   });
+  test('second chances belong to planned moves', () => {
+    expect(parseLabOptions(['--scenario', 'drain', '--second-chance'])).toMatchObject({
+      ok: true,
+      value: { secondChance: true },
+    });
+    expect(parseLabOptions(['--scenario', 'app-crash', '--second-chance'])).toMatchObject({
+      ok: false,
+      error: [{ code: 'not-planned' }],
+    });
+  });
 });
