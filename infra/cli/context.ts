@@ -19,6 +19,7 @@ export const LAB: Context = {
 export interface ContextFlags {
   readonly context?: string | undefined;
   readonly url?: string | undefined;
+  readonly audience?: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -51,9 +52,13 @@ export function resolveContext(flags: ContextFlags, env: Environment, contexts: 
       why: [`${configFile(env)} knows: ${['lab', ...Object.keys(contexts.contexts)].join(', ')}.`],
     });
   }
-  if (url === undefined) return { ...chosen, name: name ?? LAB.name };
+  const audience = flags.audience ?? env.ANYCAST_AUDIENCE;
+  // Who names an audience signs in to Azure: a lab's token is not wanted then.
+  const { tokenUrl: _lab, ...signedIn } = chosen;
+  const wanted = audience === undefined ? chosen : { ...signedIn, audience };
+  if (url === undefined) return { ...wanted, name: name ?? LAB.name };
   const seats = url.split(',').map((seat) => seat.trim());
   const wrong = seats.find((seat) => !URL.canParse(seat));
   if (wrong !== undefined) throw new CliError(EXIT.usage, `${JSON.stringify(wrong)} is no URL of a control plane.`);
-  return { ...chosen, name: named ?? new URL(seats[0] ?? '').host, seats };
+  return { ...wanted, name: named ?? new URL(seats[0] ?? '').host, seats };
 }

@@ -15,7 +15,7 @@ import { tokenSource } from './token.ts';
 const EXIT_HELP = `
 Exit codes: 0 done and proved, 1 error, 2 usage or bad input, 3 declined, 4 sign-in or role, 5 refused by a guard,
 6 done but not proved, 7 findings, 8 still pending at --timeout, 9 no seat answered, 130 interrupted.
-Environment: ANYCAST_CONTEXT, ANYCAST_URL, ANYCAST_TOKEN, ANYCAST_CONFIG, NO_COLOR.`;
+Environment: ANYCAST_CONTEXT, ANYCAST_URL, ANYCAST_AUDIENCE, ANYCAST_TOKEN, ANYCAST_CONFIG, NO_COLOR.`;
 
 /** The whole command line. `done` receives the exit code of the verb that ran. */
 export function buildProgram(
@@ -27,6 +27,7 @@ export function buildProgram(
     .description('Failover of private anycast applications: see it, explain it, move it.')
     .option('--context <name>', 'deployment to talk to (default: the lab on this machine)')
     .option('--url <origin>', 'control plane to talk to, several separated by commas')
+    .option('--audience <uri>', 'sign in to Azure for this audience, such as api://anycast-failover')
     .option('--json', 'print one JSON document')
     .option('--no-color', 'no colours')
     .option('--debug', 'print each request as a curl line')

@@ -8,6 +8,7 @@ import { parseDuration } from '../text.ts';
 export interface GlobalFlags {
   readonly context?: string;
   readonly url?: string;
+  readonly audience?: string;
   readonly json?: boolean;
   readonly color?: boolean;
   readonly debug?: boolean;

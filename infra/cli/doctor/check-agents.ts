@@ -134,7 +134,7 @@ function checkObedience({ status }: Facts, agent: AgentFacts, name: string): Fin
         'override-active',
         name,
         'root overrides its orders locally',
-        'anycast-agent override --clear, when over',
+        'end it when it is over: anycast-agent override VIP end',
       ),
     );
   }

@@ -17,7 +17,8 @@ export function checkControlPlane(facts: Facts): Finding[] {
   return [
     ...checkSeats(facts),
     ...checkRoles(facts),
-    ...(status === undefined
+    // Without its ledger a seat knows nothing to compare; that it lacks one is the finding.
+    ...(status === undefined || status.ledger !== 'ok'
       ? []
       : [...checkLeader(facts, status), ...checkFile(facts, status), ...checkEvidence(status)]),
   ];

@@ -1,4 +1,4 @@
-// anycastctl schedule list and operation cancel: what waits for its time, and how to drop it.
+// anycastctl schedule list and operation cancel: what waits for its time or comes by timetable, and how to drop it.
 import { randomUUID } from 'node:crypto';
 import { operationSchema, statusSchema } from '../../../shared/api.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -12,8 +12,9 @@ const CANCEL_SECONDS_MAX = 180;
 export async function listSchedule(session: Session): Promise<ExitCode> {
   const { value } = await session.client.call('/status', statusSchema);
   const waiting = value.operations ?? [];
+  const schedules = value.schedules ?? [];
   if (session.json) {
-    printJson(session, waiting);
+    printJson(session, { waiting, schedules });
     return EXIT.done;
   }
   const head = ['ID', 'KIND', 'VIP', 'REGION', 'ACTOR', 'UNTIL', 'REASON'];
@@ -26,6 +27,16 @@ export async function listSchedule(session: Session): Promise<ExitCode> {
     one.deadlineMs > value.nowMs ? `in ${formatAge(one.deadlineMs - value.nowMs)}` : 'now',
     one.reason,
   ]);
+  const planned = schedules.map(({ schedule, kind, vip, cron, timeZone, nextAtMs, last }) => [
+    schedule,
+    kind,
+    vip,
+    '',
+    `${cron} ${timeZone}`,
+    nextAtMs === null ? 'off' : `next in ${formatAge(nextAtMs - value.nowMs)}`,
+    last === null ? '' : `last ${last.outcome}`,
+  ]);
+  rows.push(...planned);
   for (const line of session.terminal.isInteractive ? renderTable(head, rows) : renderTsv(head, rows))
     session.terminal.print(line);
   return EXIT.done;
