@@ -66,7 +66,7 @@ export async function startAzureEndpoints(options: AzureEndpointsOptions): Promi
     resources: resources.endpoint,
     learned: (routeServer, connection) => {
       const routes = learnedRoutes(options, routeServer, connection);
-      return routes === undefined ? routes : (resources.rewriteLearned?.(connection, routes) ?? routes);
+      return routes && resources.toldOf(connection, routes);
     },
     circuit: (circuit) => circuitRoutes(options, circuit),
   });

@@ -1,7 +1,9 @@
 // The lab's own HTTP API on loopback: ground truth, faults, an operator's token. Knows HTTP; the lab does the work.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { z } from 'zod';
 import { PROBLEM_CONTENT_TYPE, type ProblemDocument, problem } from '../../shared/errors.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
+import { LEARNED_MISTAKES, type Resources } from './azure/resources.ts';
 import type { FaultDesk } from './fault-desk.ts';
 import { parseFault } from './faults.ts';
 import type { World } from './world.ts';
@@ -17,6 +19,8 @@ export interface ControlledLab {
   token(): Promise<string>;
   /** Environment that a runbook of Azure Automation would find. */
   runbook(): Readonly<Record<string, string>>;
+  /** The Azure resources that doctor reads, to be overlaid with mistakes. */
+  resources(): Resources;
   /** Where `anycastctl doctor` finds this lab's file, CA and resources. */
   doctor(): Readonly<Record<string, string>>;
 }
@@ -95,6 +99,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/world': { GET: async (lab) => json(200, lab.world()) },
   '/token': { GET: async (lab) => json(200, { access_token: await lab.token(), token_type: 'Bearer' }) },
   '/runbook': { GET: async (lab) => json(200, lab.runbook()) },
+  '/resources': { POST: makeMistake, DELETE: mendMistakes },
   '/doctor': { GET: async (lab) => json(200, lab.doctor()) },
   '/faults': {
     GET: async (lab) => json(200, { faults: lab.faults.active() }),
@@ -109,6 +114,8 @@ const INDEX = {
   'GET /faults': 'active faults',
   'DELETE /faults': 'end all faults, repair what they broke',
   'GET /token': 'an access token for an operator of the lab',
+  'POST /resources': '{overlay?: {PATH: body | null}, learned?: {CONNECTION: mistake}}: mistakes for doctor to find',
+  'DELETE /resources': 'mend them',
   'GET /doctor': 'where anycastctl doctor finds file, CA and resources of this lab',
   'GET /runbook': 'environment variables for the runbooks of infra/automation',
 };
@@ -135,6 +142,34 @@ async function respond(lab: ControlledLab | undefined, request: IncomingMessage)
   }
   if (lab === undefined) return problemAnswer(problem(503, 'starting', 'The lab is starting', { next: 'try again' }));
   return handler(lab, request);
+}
+
+const mistakeSchema = z.strictObject({
+  overlay: z.record(z.string(), z.record(z.string(), z.unknown()).nullable()).default({}),
+  learned: z.record(z.string(), z.enum(LEARNED_MISTAKES)).default({}),
+});
+
+async function makeMistake(lab: ControlledLab, request: IncomingMessage): Promise<Answer> {
+  const parsed = mistakeSchema.safeParse(parseJson((await readBody(request)) ?? ''));
+  if (!parsed.success) return problemAnswer(problem(400, 'malformed', 'Bad mistake', { detail: parsed.error.message }));
+  const { overlay, learned } = lab.resources();
+  for (const [path, body] of Object.entries(parsed.data.overlay)) overlay.set(path.toLowerCase(), body);
+  for (const [connection, kind] of Object.entries(parsed.data.learned)) learned.set(connection, kind);
+  return json(201, { overlaid: overlay.size, learned: learned.size });
+}
+
+async function mendMistakes(lab: ControlledLab): Promise<Answer> {
+  lab.resources().overlay.clear();
+  lab.resources().learned.clear();
+  return json(200, {});
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 async function makeFault(lab: ControlledLab, request: IncomingMessage): Promise<Answer> {

@@ -4,7 +4,6 @@ import type { Status } from '../../shared/api.ts';
 import type { AuditRecord } from '../../shared/audit.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
 import type { AppMode } from './app.ts';
-import type { Resources } from './azure/resources.ts';
 import { type AzureEndpoints, startAzureEndpoints } from './azure-endpoints.ts';
 import { type Client, startClient } from './client.ts';
 import { type ControlApi, startControlApi } from './control-api.ts';
@@ -55,8 +54,6 @@ export interface Lab {
   /** What reached the Logs Ingestion endpoint. */
   shippedRecords(): readonly AuditRecord[];
   operatorToken(): Promise<string>;
-  /** The Azure resources that `doctor` reads, to be overlaid with mistakes. */
-  readonly azureResources: Resources;
   /** Processes of the lab, itself included: for measuring. */
   pids(): number[];
   /** Resolves with the milliseconds it took; rejects when it was not steady in time. */
@@ -136,6 +133,7 @@ class LoopbackLab implements Lab {
       token: () => this.operatorToken(),
       pageOrigins: this.seats.flatMap((seat) => [seat, seat.replace('127.0.0.1', 'localhost')]),
       runbook: () => present(this.#azure).environmentOfRunbook(this.seats),
+      resources: () => present(this.#azure).resources,
       doctor: () => ({ file: this.#topologyFile, ...present(this.#azure).doctorPlaces }),
     });
   }
@@ -176,10 +174,6 @@ class LoopbackLab implements Lab {
 
   shippedRecords(): readonly AuditRecord[] {
     return present(this.#azure).records();
-  }
-
-  get azureResources(): Resources {
-    return present(this.#azure).resources;
   }
 
   operatorToken(): Promise<string> {

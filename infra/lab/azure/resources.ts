@@ -7,6 +7,9 @@ import type { Region, Topology } from '../../../shared/topology-schema.ts';
 import type { ArmLearnedRoute } from './arm.ts';
 import { type Endpoint, failed } from './exchange.ts';
 
+export const LEARNED_MISTAKES = ['without-prepends', 'one-instance', 'one-more-prefix'] as const;
+export type LearnedMistake = (typeof LEARNED_MISTAKES)[number];
+
 type Json = Readonly<Record<string, unknown>>;
 
 export interface ResourcesOptions {
@@ -19,8 +22,10 @@ export interface Resources {
   readonly endpoint: Endpoint;
   /** By path in lower case: what is answered instead; null: not found. */
   readonly overlay: Map<string, Json | null>;
-  /** What Route Server is said to hold from a peering, if not what it holds. */
-  rewriteLearned: ((connection: string, routes: readonly ArmLearnedRoute[]) => readonly ArmLearnedRoute[]) | undefined;
+  /** By connection: in which way Route Server is said to hold something else than it does. */
+  readonly learned: Map<string, LearnedMistake>;
+  /** The routes of this connection as they are said to be held. */
+  toldOf(connection: string, routes: readonly ArmLearnedRoute[]): readonly ArmLearnedRoute[];
 }
 
 const GROUP = '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-lab/providers';
@@ -29,9 +34,11 @@ export const RULE_ID = `${GROUP}/Microsoft.Insights/dataCollectionRules/dcr-lab`
 
 export function createResources(options: ResourcesOptions): Resources {
   const overlay = new Map<string, Json | null>();
+  const learned = new Map<string, LearnedMistake>();
   return {
     overlay,
-    rewriteLearned: undefined,
+    learned,
+    toldOf: (connection, routes) => mistake(learned.get(connection), routes),
     endpoint: ({ method, url, headers }) => {
       if (method !== 'GET' || !url.pathname.startsWith('/subscriptions/')) return undefined;
       if (!headers.authorization?.startsWith('Bearer ')) return failed(401, 'AuthenticationFailed', 'no token');
@@ -42,6 +49,19 @@ export function createResources(options: ResourcesOptions): Resources {
       return body === undefined ? undefined : { status: 200, json: body };
     },
   };
+}
+
+function mistake(kind: LearnedMistake | undefined, routes: readonly ArmLearnedRoute[]): readonly ArmLearnedRoute[] {
+  switch (kind) {
+    case undefined:
+      return routes;
+    case 'without-prepends':
+      return routes.map((route) => ({ ...route, asPath: route.asPath.slice(0, 1) }));
+    case 'one-instance':
+      return routes.filter((route) => route.instance !== routes[0]?.instance);
+    case 'one-more-prefix':
+      return [...routes, ...routes.map((route) => ({ ...route, prefix: '198.51.100.0/24' }))];
+  }
 }
 
 /** The network's own id stands beside its Route Server. */
