@@ -182,6 +182,7 @@ describeWith({ programs: ['chromium'] }, 'the dashboard', () => {
     await page.waitForSelector('.area.path.stale', { timeout: WAIT_MS });
     expect(await textOf('body')).toContain('served by westeurope');
     expect(await textOf('#vip-title')).toContain('unknown, last served');
+    expect(await textOf('.vips li')).toContain('? unknown');
     expect(await page.getByRole('button', { name: 'Fail over' }).isDisabled()).toBe(true);
     expect(await textOf('#refusal')).toContain('too old');
     await shoot(page, 'stale-light');

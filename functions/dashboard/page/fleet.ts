@@ -4,7 +4,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { Status } from '../../../shared/api.ts';
 import { VERDICT_GLYPHS } from '../../../shared/vocabulary.ts';
 import { Face } from './faces.ts';
-import { type FleetRow, fleetRows, lastKnown } from './fleet-model.ts';
+import { type FleetRow, fleetRows } from './fleet-model.ts';
 import { durationText } from './text.ts';
 
 export interface FleetProps {
@@ -31,6 +31,9 @@ export function Fleet({ status, isStale, selected, onSelect }: FleetProps) {
   </nav>`;
 }
 
+/** The detail says what was last known: here the name needs the room. */
+const UNKNOWN = { glyph: '?', word: 'unknown', tone: 'unknown' } as const;
+
 interface RowProps {
   readonly row: FleetRow;
   readonly nowMs: number;
@@ -43,7 +46,7 @@ function Row({ row: { vip, state }, nowMs, isStale, isSelected, onSelect }: RowP
   return html`<li>
     <button type="button" aria-current=${isSelected ? 'true' : undefined} onClick=${() => onSelect(vip.vip)}>
       <span class="name">${vip.vip}</span>
-      <${Face} ...${isStale ? lastKnown(state) : state} />
+      <${Face} ...${isStale ? UNKNOWN : state} />
       <span class="where">${vip.mode === 'active-active' ? 'all members' : vip.acting} · ${durationText(nowMs - vip.actingSinceMs)}</span>
       <span class="marks">${vip.regions.map(({ region, verdict, role }) => html`<span class=${`mark ${verdict}`} title=${`${region} ${role} ${verdict}`}>${VERDICT_GLYPHS[verdict]}</span>`)}</span>
     </button>
