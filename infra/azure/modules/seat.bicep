@@ -41,6 +41,9 @@ var settings = {
   ANYCAST_ORDER_KEY: '@Microsoft.KeyVault(SecretUri=${orderKey})'
   ANYCAST_AGENT_CA: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/agent-ca)'
   ANYCAST_ROUTES: 'arm'
+  // People sign in to the dashboard with the same app registration that the audience names.
+  ANYCAST_DASHBOARD_CLIENT_ID: last(split(seat.audience, '//'))!
+  ANYCAST_DASHBOARD_FILES: '/home/site/wwwroot/dashboard'
   ENTRA_ISSUER: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
   ENTRA_JWKS_URI: '${environment().authentication.loginEndpoint}${tenant().tenantId}/discovery/v2.0/keys'
   LOGS_ENDPOINT: logs.endpoint
