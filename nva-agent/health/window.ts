@@ -31,8 +31,8 @@ export interface HealthWindow {
 export const MARKS_MAX = 64;
 /** A brown-out is judged over at least this many probes, so that chance does not look like one. */
 export const SPAN_MIN = 20;
-/** Of the share `fail / of`, this much over the whole span confirms a brown-out: 3 of 5 gives 9 of 20. */
-const SPAN_SHARE = 0.75;
+/** Of the share `fail / of`, this much over the whole span confirms a brown-out: 3 of 5 gives 10 of 20, which strict alternation reaches and 5 % lost probes hardly ever. */
+const SPAN_SHARE = 0.8;
 /** This share of failures over the span, not enough for a brown-out, is worth the word degraded. */
 const DEGRADED_SHARE = 0.25;
 /** So many changes from pass to fail within the span are no crash: the application flaps. */

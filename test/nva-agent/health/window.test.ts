@@ -53,11 +53,11 @@ describe('the window of 3 of 5', () => {
     expect(isUnhealthy(window, RULE, sentinelLost)).toBe(unhealthy);
   });
 
-  test('a brown-out needs a full span and 9 failures of 20', () => {
+  test('a brown-out needs a full span and 10 failures of 20', () => {
     expect(spanOf(RULE)).toBe(20);
     expect(isBrownOut(windowOf('0'.repeat(19)), RULE)).toBe(false);
-    expect(isBrownOut(windowOf(`${'1'.repeat(12)}${'0'.repeat(8)}`), RULE)).toBe(false);
-    expect(isBrownOut(windowOf(`${'1'.repeat(11)}${'0'.repeat(9)}`), RULE)).toBe(true);
+    expect(isBrownOut(windowOf(`${'1'.repeat(11)}${'0'.repeat(9)}`), RULE)).toBe(false);
+    expect(isBrownOut(windowOf(`${'1'.repeat(10)}${'0'.repeat(10)}`), RULE)).toBe(true);
   });
 
   test('a crash is no flapping, four turns from pass to fail are', () => {
