@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createResources } from '../../../infra/lab/azure/resources.ts';
 import { type ControlApi, startControlApi } from '../../../infra/lab/control-api.ts';
 import type { ActiveFault, Fault } from '../../../infra/lab/faults.ts';
 import type { World } from '../../../infra/lab/world.ts';
@@ -15,6 +16,7 @@ const { topology } = loaded.value;
 
 let api: ControlApi;
 let begun: Fault[];
+const resources = createResources({ topology, peersOf: () => [] });
 
 beforeEach(async () => {
   api = await startControlApi(0);
@@ -28,6 +30,7 @@ function serve(): void {
     world: () => ({ deployment: 'lab' }) as World,
     token: async () => 'the-token',
     pageOrigins: ['http://127.0.0.1:7071'],
+    resources: () => resources,
     doctor: () => ({ file: 'anycast.yaml' }),
     runbook: () => ({ ANYCAST_SEATS: 'http://127.0.0.1:1' }),
     faults: {
