@@ -120,8 +120,38 @@ export type OpenProof = z.infer<typeof openProofSchema>;
 /** Records of blocked moves and alerts kept as standing; more than that is one condition with many faces. */
 export const STANDING_MAX = 500;
 
-/** The ledger in this text, or everything that is wrong with it. A wrong ledger is never repaired silently. */
+/** Texts whose ledger is kept: a process serves few groups, and each is read many times between commits. */
+export const PARSED_KEPT_MAX = 4;
+
+interface Parsed {
+  readonly text: string;
+  readonly group: string;
+  readonly result: Result<Ledger>;
+}
+
+/** Newest first. Parsing is pure, so this saves work and changes no answer; what is handed out twice is frozen. */
+let parsedBefore: readonly Parsed[] = [];
+
+/**
+ * The ledger in this text, or everything that is wrong with it. A wrong ledger is never repaired silently.
+ * The same text gives the same, deeply frozen ledger while it is among the PARSED_KEPT_MAX newest.
+ */
 export function parseLedger(text: string, group: string): Result<Ledger> {
+  const known = parsedBefore.find((one) => one.group === group && one.text === text);
+  const newest = known ?? { text, group, result: freeze(readLedger(text, group)) };
+  if (newest !== parsedBefore[0])
+    parsedBefore = [newest, ...parsedBefore.filter((one) => one !== newest)].slice(0, PARSED_KEPT_MAX);
+  return newest.result;
+}
+
+/** Of a value that came from JSON: a tree. */
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const member of Object.values(value)) freeze(member);
+  return Object.freeze(value);
+}
+
+function readLedger(text: string, group: string): Result<Ledger> {
   let value: unknown;
   try {
     value = JSON.parse(text);
