@@ -115,7 +115,7 @@ describeWith({ programs: ['vtysh', BGPD] }, 'FRR', () => {
     const broken = fileOf('broken-frr.conf', `${snippetOf('frr', topology, 65500)}\nno such line\n`);
     expect(() => execFileSync('vtysh', ['-C', '-f', broken], { env: SYSTEM, stdio: 'pipe' })).toThrow();
     // bgpd itself ends well whatever it reads; what it could not use it says.
-    const args = ['--dryrun', '-i', join(folder, 'pid'), '--vty_socket', folder, '-z', join(folder, 'z')];
+    const args = ['--dryrun', '-S', '-i', join(folder, 'pid'), '--vty_socket', folder, '-z', join(folder, 'z')];
     const told = (one: string) => spawnSync(BGPD, [...args, '-f', one], { env: SYSTEM, encoding: 'utf8' }).stderr;
     expect(told(file)).not.toContain('No such command');
     expect(told(broken)).toContain('No such command');
