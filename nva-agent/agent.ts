@@ -5,6 +5,7 @@ import type { LocalVerdict, Sequence } from '../shared/vocabulary.ts';
 import { type JointRule, soleRule, stepJoint } from './health/joint-health.ts';
 import { type HealthEvent, type HealthRule, nextHealthMs, type VipHealth } from './health/vip-health.ts';
 import type { ProbeOutcome } from './health/window.ts';
+import { reloadVips, type Windows } from './reload.ts';
 import {
   type Announcement,
   type OverrideAction,
@@ -15,7 +16,7 @@ import {
 } from './route/announcement.ts';
 import { type Pacing, paceChange, paceResend } from './route/pacing.ts';
 import { SplitMap } from './split-map.ts';
-import { keptVip, newVip, type Obstacle } from './vip-start.ts';
+import { newVip, type Obstacle } from './vip-start.ts';
 
 /** One vip as this NVA has to look after it. */
 export interface VipPlan {
@@ -50,6 +51,7 @@ export interface Override {
 }
 
 export interface VipState {
+  readonly prefix: string;
   readonly health: VipHealth;
   /** Where the vip has several probes: the health each of them sees. */
   readonly parts?: readonly VipHealth[];
@@ -69,6 +71,8 @@ export interface AgentState {
   /** Newest accepted order of each group. */
   readonly orders: ReadonlyMap<string, Order>;
   readonly overrides: ReadonlyMap<string, Override>;
+  /** Prefixes that a reload took out, as long as their window is open. */
+  readonly gone: Windows;
 }
 
 export type AgentEvent =
@@ -128,6 +132,7 @@ export function newAgent(
     vips: new Map(plan.vips.map((vip, i) => [vip.vip, newVip(plan, vip, i, nowMs)])),
     orders: new Map(orders.map((order) => [order.group, order])),
     overrides: new Map(overrides.map((override) => [override.vip, override])),
+    gone: new Map(),
   };
 }
 
@@ -255,13 +260,10 @@ function endOverrides(state: AgentState, plan: AgentPlan, names: readonly string
 
 /** A new configuration: what stays keeps its health and its route, what is new starts unborn, what is gone is withdrawn. */
 function stepReload(state: AgentState, plan: AgentPlan, nowMs: number): AgentStep {
-  const vips = new Map(
-    plan.vips.map((vip, i) => [vip.vip, keptVip(state.vips.get(vip.vip), vip) ?? newVip(plan, vip, i, nowMs)]),
-  );
-  const routed = applyRoutes({ ...state, vips }, plan, plan.vips, nowMs);
-  const gone = [...state.vips.values()].length !== vips.size || [...state.vips.keys()].some((name) => !vips.has(name));
-  const advertise: AgentEffect[] =
-    gone && !routed.effects.some((e) => e.type === 'advertise') ? [{ type: 'advertise' }] : [];
+  const { isChangedOnWire, ...kept } = reloadVips(state, plan, nowMs);
+  const routed = applyRoutes({ ...state, ...kept }, plan, plan.vips, nowMs);
+  const isAdvertised = routed.effects.some((e) => e.type === 'advertise');
+  const advertise: AgentEffect[] = isChangedOnWire && !isAdvertised ? [{ type: 'advertise' }] : [];
   return { state: routed.state, effects: [...routed.effects, ...advertise, { type: 'report' }] };
 }
 
@@ -313,16 +315,19 @@ function stepTick(state: AgentState, plan: AgentPlan, nowMs: number): AgentStep 
 
 /** The same UPDATE once more for every prefix whose window has closed over an unheard change. */
 function resendDue(state: AgentState, plan: AgentPlan, nowMs: number): AgentStep {
-  const due = plan.vips.filter(
-    (vip) => (state.vips.get(vip.vip)?.pacing.resendAtMs ?? Number.POSITIVE_INFINITY) <= nowMs,
-  );
-  if (due.length === 0) return { state, effects: [] };
+  const isDue = (pacing: Pacing | undefined) => (pacing?.resendAtMs ?? Number.POSITIVE_INFINITY) <= nowMs;
+  const due = plan.vips.filter(({ vip }) => isDue(state.vips.get(vip)?.pacing));
+  const left = [...state.gone.keys()].filter((prefix) => isDue(state.gone.get(prefix)));
+  if (due.length + left.length === 0) return { state, effects: [] };
+  const pacing = paceResend(plan.routeChangeMs, nowMs);
   const vips = new Map(state.vips);
   for (const { vip } of due) {
     const held = vips.get(vip);
-    if (held !== undefined) vips.set(vip, { ...held, pacing: paceResend(plan.routeChangeMs, nowMs) });
+    if (held !== undefined) vips.set(vip, { ...held, pacing });
   }
-  return { state: { ...state, vips }, effects: [{ type: 'resend', prefixes: due.map((vip) => vip.prefix) }] };
+  const gone = new Map([...state.gone, ...left.map((prefix) => [prefix, pacing] as const)]);
+  const prefixes = [...due.map(({ prefix }) => prefix), ...left];
+  return { state: { ...state, vips, gone }, effects: [{ type: 'resend', prefixes }] };
 }
 
 /** Brings the announcements of these vips to what is wanted now: at most one `advertise` for all of them. */
@@ -386,6 +391,7 @@ export function nextTickMs(state: AgentState): number {
     if (state.phase === 'running') next = Math.min(next, nextHealthMs(vip.health));
     if (vip.pacing.resendAtMs !== undefined) next = Math.min(next, vip.pacing.resendAtMs);
   }
+  for (const { resendAtMs = next } of state.gone.values()) next = Math.min(next, resendAtMs);
   if (state.phase === 'running') {
     for (const override of state.overrides.values()) next = Math.min(next, override.expiresAtMs);
   }

@@ -21,6 +21,7 @@ export function newVip(plan: AgentPlan, vip: VipPlan, index: number, nowMs: numb
   const splayMs = Math.floor((Math.min(SPLAY_MS_MAX, vip.health.intervalMs) * index) / plan.vips.length);
   const { whole, parts } = newJointHealth(vip.joint?.rules.length ?? 1, nowMs, splayMs);
   return {
+    prefix: vip.prefix,
     health: whole,
     ...(vip.joint === undefined ? {} : { parts }),
     obstacle: vip.hasDataPlane === true ? PENDING : undefined,

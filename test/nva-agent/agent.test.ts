@@ -302,6 +302,42 @@ describe('start and reload', () => {
     expect(same.state.vips.get('orders')).toEqual(serving().vips.get('orders'));
   });
 
+  const reload = (state: AgentState, nowMs: number, ...vips: AgentPlan['vips']) =>
+    step(state, PLAN, { type: 'reload', plan: { ...PLAN, vips } }, nowMs);
+  const billing = vipPlan('billing', 'other', 20);
+  const resent = (state: AgentState, nowMs: number) =>
+    step(state, PLAN, tick, nowMs).effects.flatMap((effect) => (effect.type === 'resend' ? effect.prefixes : []));
+
+  test('a withdrawal by reload within the window is repeated when the window closes, once', () => {
+    const { state } = reload(serving(), 5000, billing);
+    expect(nextTickMs({ ...state, vips: new Map() })).toBe(30_010);
+    expect(resent(state, 30_009)).toEqual([]);
+    expect(resent(state, 30_010)).toEqual(['192.0.2.10/32']);
+    expect(resent(step(state, PLAN, tick, 30_010).state, 90_000)).toEqual([]);
+  });
+
+  test('a withdrawal by reload after the window opens one of its own; nothing that was not announced does', () => {
+    const { state } = reload(serving(), 60_000, billing);
+    expect([...state.gone]).toEqual([['192.0.2.10/32', { windowEndsMs: 90_000, resendAtMs: undefined }]]);
+    expect([...reload(state, 90_000, billing).state.gone]).toEqual([]);
+    expect([...reload(fresh(), 60_000, billing).state.gone]).toEqual([]);
+  });
+
+  test('a prefix that comes back, under whichever name, has its window still and is not withdrawn again', () => {
+    for (const name of ['orders', 'orders-2']) {
+      const back = reload(reload(serving(), 5000, billing).state, 6000, vipPlan(name, 'default', 10));
+      expect(back.state.gone.size).toBe(0);
+      expect(back.state.vips.get(name)?.pacing).toEqual({ windowEndsMs: 30_010, resendAtMs: 30_010 });
+    }
+  });
+
+  test('a vip that moves to another prefix takes its route there, and the old prefix is withdrawn and repeated', () => {
+    const { state, effects } = reload(serving(), 5000, vipPlan('orders', 'default', 11), billing);
+    expect(effects.map((effect) => effect.type)).toEqual(['advertise', 'report']);
+    expect(announced(state)).toMatchObject({ prepend: 12 });
+    expect(resent(state, 30_010)).toEqual(['192.0.2.10/32']);
+  });
+
   test('first probes of many vips are spread over the splay', () => {
     const vips = Array.from({ length: 100 }, (_, i) => vipPlan(`vip-${i}`, 'default', i));
     const state = newAgent({ ...PLAN, vips }, [], [], 0);
