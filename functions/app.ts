@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
 import { formatFindings } from '../shared/result.ts';
 import { createAgentChannel } from './adapters/agent-https.ts';
+import { appServiceCertificates } from './adapters/app-service-certificates.ts';
 import { createArmRoutes } from './adapters/arm-routes.ts';
 import { createBlobLedger } from './adapters/blob-ledger.ts';
 import { createEntraTokens } from './adapters/entra-tokens.ts';
@@ -53,6 +54,7 @@ export function createPlane(settings: Settings, credential: TokenCredential): Pl
       ...(signIn && { signIn }),
       ...(lab && { lab }),
     },
+    ...(settings.takesCertificates && { certificates: appServiceCertificates }),
     ...(routes && { routes: createArmRoutes(credential, routes.endpoint ? { endpoint: routes.endpoint } : {}) }),
     ...(logs && { sink: createLogsSink(credential, logs) }),
     ...(query && {

@@ -212,6 +212,16 @@ export interface TokenVerifier {
   verify(token: string): Promise<TokenOutcome>;
 }
 
+export type CertificateOutcome =
+  /** SHA-256 in lower-case hexadecimal, without colons. */
+  | { readonly type: 'read'; readonly thumbprint: string }
+  | { readonly type: 'refused'; readonly code: string; readonly detail: string };
+
+export interface CertificateReader {
+  /** What stands in the header in which the platform passes the certificate it verified, at this time. */
+  read(header: string, nowMs: number): CertificateOutcome;
+}
+
 export interface OrderSigner {
   sign(order: Order): Promise<string>;
 }
@@ -227,6 +237,8 @@ export interface Ports {
   readonly probe: AgentProbe;
   readonly tokens: TokenVerifier;
   readonly signer: OrderSigner;
+  /** Absent: nothing in front proves who holds a certificate, so none counts. */
+  readonly certificates?: CertificateReader;
   /** Absent: routes are not checked. */
   readonly routes?: RouteReader;
   /** Absent: records stay in the outbox. */

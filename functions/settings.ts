@@ -32,6 +32,8 @@ const environmentSchema = z.object({
   ANYCAST_DASHBOARD_FILES: optional(z.string()),
   /** Origin of the lab's control API: the dashboard then offers faults. Only a lab sets it. */
   ANYCAST_LAB: optional(url),
+  /** `app-service`: the platform in front ends TLS and passes verified client certificates. Absent: none count. */
+  ANYCAST_CLIENT_CERTIFICATES: optional(z.literal('app-service')),
   ARM_ENDPOINT: optional(url),
   /** `off`: routes are not read through ARM. */
   ANYCAST_ROUTES: optional(z.enum(['arm', 'off'])),
@@ -56,6 +58,8 @@ export interface Settings {
   readonly orderKey: JWK & { readonly kid: string };
   readonly agentCa: string;
   readonly storage: string | undefined;
+  /** Client certificates stand in for tokens of observers. */
+  readonly takesCertificates: boolean;
   readonly entra: { readonly issuer: string; readonly jwksUri: string };
   readonly dashboard: {
     readonly folder: string | undefined;
@@ -93,6 +97,7 @@ export function readSettings(environment: Environment): Result<Settings> {
     orderKey: orderKey.value,
     agentCa: agentCa.value,
     storage: values.ANYCAST_STORAGE,
+    takesCertificates: values.ANYCAST_CLIENT_CERTIFICATES === 'app-service',
     entra: { issuer: values.ENTRA_ISSUER, jwksUri: values.ENTRA_JWKS_URI },
     dashboard: {
       folder: values.ANYCAST_DASHBOARD_FILES,

@@ -318,6 +318,15 @@ export const topologySchema = z.strictObject({
         name,
         credential: z.enum(['client-certificate', 'token']),
         principalId: z.string().min(1).optional().describe('Object id; when set, only it may report for this observer'),
+        certificates: z
+          .array(z.string().regex(/^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/, 'a SHA-256 thumbprint in hexadecimal'))
+          .max(4)
+          .default([])
+          .describe(
+            'SHA-256 thumbprints of client certificates that may report for this observer instead of a token ' +
+              '(credential: client-certificate; two while one is renewed). App Service ends TLS and verifies that the ' +
+              'sender has the key; the seat checks the pin and the validity, no chain',
+          ),
       }),
     )
     .default([]),

@@ -4,7 +4,7 @@ import type { DurableClient } from 'durable-functions';
 import type { ApiRole } from '../../shared/api.ts';
 import { OperatingError, PROBLEM_CONTENT_TYPE, type ProblemDocument, problem } from '../../shared/errors.ts';
 import type { Plane } from '../deployment.ts';
-import type { Principal, TokenVerifier } from '../ports.ts';
+import type { CertificateOutcome, Principal, TokenVerifier } from '../ports.ts';
 
 export type Client = Pick<DurableClient, 'startNew' | 'getStatus'>;
 
@@ -14,6 +14,8 @@ export interface Call {
   readonly request: HttpRequest;
   /** Nobody on open routes. */
   readonly principal: Principal | undefined;
+  /** Of the client certificate, where that stands in for a token. */
+  readonly thumbprint?: string;
   readonly log: Pick<InvocationContext, 'warn' | 'error'> & { readonly invocationId?: string };
 }
 
@@ -24,6 +26,8 @@ export interface Route {
   readonly path: string;
   /** Role that may call it; null: open to everybody, which must be deliberate. */
   readonly role: ApiRole | null;
+  /** A client certificate may stand in for the token; the handler says for whom. */
+  readonly takesCertificate?: boolean;
   readonly handle: (call: Call) => Promise<HttpResponseInit>;
 }
 
@@ -64,12 +68,22 @@ export async function answer(route: Route, call: Omit<Call, 'principal'>): Promi
 async function answerChecked(route: Route, call: Omit<Call, 'principal'>, id: string): Promise<HttpResponseInit> {
   try {
     if (route.role === null) return await route.handle({ ...call, principal: undefined });
+    const shown = route.takesCertificate ? readCertificate(call) : undefined;
+    if (shown?.type === 'refused') return unauthorized(shown.code, shown.detail).response;
+    if (shown !== undefined) return await route.handle({ ...call, principal: undefined, thumbprint: shown.thumbprint });
     const checked = await authorize(call.plane.tokens, call.request.headers.get('authorization'), route.role);
     if (checked.type === 'refused') return checked.response;
     return await route.handle({ ...call, principal: checked.principal });
   } catch (error) {
     return failure(error, call.log, id);
   }
+}
+
+/** The client certificate of a call that brings no token; undefined: there is none, or nothing here vouches for it. */
+function readCertificate({ plane, request }: Omit<Call, 'principal'>): CertificateOutcome | undefined {
+  const header = request.headers.get('x-arr-clientcert');
+  if (header === null || request.headers.get('authorization') !== null) return undefined;
+  return plane.certificates?.read(header, plane.clock.nowMs());
 }
 
 type Authorized =
@@ -93,7 +107,7 @@ async function authorize(tokens: TokenVerifier, header: string | null, role: Api
   };
 }
 
-const unauthorized = (code: string, detail: string): Authorized => ({
+const unauthorized = (code: string, detail: string): Extract<Authorized, { type: 'refused' }> => ({
   type: 'refused',
   response: refuse(problem(401, code, 'Not authenticated', { detail }), { 'www-authenticate': 'Bearer' }),
 });

@@ -10,6 +10,7 @@ import {
   type ReportAnswer,
   reportSchema,
 } from '../../shared/report.ts';
+import { findNva } from '../../shared/topology.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
 import { deliverable } from '../deliverable.ts';
 import type { Plane } from '../deployment.ts';
@@ -65,6 +66,8 @@ export const takeReport =
     const report = body.value;
     const sender = 'nva' in report ? report.nva : report.observer;
     if (sender !== name) return mismatch(`the report is from ${sender}, the address says ${name}`);
+    // Whoever may speak for an observer must not put words into an NVA's mouth.
+    if ('nva' in report !== isNva(call, name)) return mismatch(`${name} sends another kind of report`);
     if (!call.plane.deployment.groups.includes(report.group)) return mismatch(`no such group: ${report.group}`);
     const nowMs = call.plane.clock.nowMs();
     if (isOld(memory, name, report)) return json(200, { accepted: true } satisfies ReportAnswer);
@@ -89,11 +92,24 @@ function checkSender(call: Call, name: string): HttpResponseInit | undefined {
   const sender = senders.find((one) => one.name === name);
   if (sender === undefined)
     return refuse(problem(404, 'unknown-nva', 'No such NVA or observer', { detail: name.slice(0, 63) }));
+  if (call.thumbprint !== undefined) return checkCertificate(call.plane, name, call.thumbprint);
   const id = call.principal?.id;
   const isForeign = sender.principalId !== undefined && sender.principalId !== id;
   const isElsewhere = sender.principalId === undefined && senders.some((one) => one.principalId === id);
   if (!isForeign && !isElsewhere) return undefined;
   return refuse(problem(403, 'other-principal', 'Not allowed', { detail: `this identity may not report for ${name}` }));
+}
+
+const isNva = ({ plane }: Call, name: string): boolean => findNva(plane.deployment.topology, name) !== undefined;
+
+/** A certificate speaks for the observers that pin it and for nobody else, least of all an NVA. */
+function checkCertificate({ deployment }: Plane, name: string, thumbprint: string): HttpResponseInit | undefined {
+  const observer = deployment.topology.observers.find((one) => one.name === name);
+  const pinned = observer?.credential === 'client-certificate' ? observer.certificates : [];
+  if (pinned.some((one) => one.replaceAll(':', '').toLowerCase() === thumbprint)) return undefined;
+  const detail = `this certificate may not report for ${name}`;
+  const next = `pin its SHA-256 ${thumbprint} under observers[].certificates, if it is that observer's`;
+  return refuse(problem(403, 'other-certificate', 'Not allowed', { detail, next }));
 }
 
 async function bestEffort<T>(call: Call, run: () => Promise<T>): Promise<T | undefined> {

@@ -45,6 +45,7 @@ export function createRoutes(): readonly Route[] {
       path: 'agents/{nva}/reports',
       methods: ['POST'],
       role: 'Agent.Report',
+      takesCertificate: true,
       handle: takeReport(newReportMemory()),
     },
     // Open on purpose: a probe and a reader of the API carry no token, and neither learns anything of the network.

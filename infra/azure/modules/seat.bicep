@@ -66,6 +66,9 @@ var schedulerSettings = scheduler == null
       AzureFunctionsJobHost__extensions__durableTask__storageProvider__connectionStringName: 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING'
     }
 
+// Only with client certificates on does the platform vouch for the header that it passes them in.
+var certificateSettings = withClientCertificates ? { ANYCAST_CLIENT_CERTIFICATES: 'app-service' } : {}
+
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: 'asp-${deploymentName}-${seat.name}'
   location: location
@@ -159,7 +162,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
 
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: union(settings, schedulerSettings)
+    properties: union(settings, schedulerSettings, certificateSettings)
   }
 
   resource noPublishingPassword 'basicPublishingCredentialsPolicies' = {
