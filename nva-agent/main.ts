@@ -71,7 +71,9 @@ withConfig(
 
 program
   .command('decode')
-  .description('decode BGP messages, one in hex per line on stdin, to one JSON object per line')
+  .description(
+    'decode BGP messages from stdin, one in hex per line or as tcpdump -x and Wireshark print them, to JSON lines',
+  )
   .option('--as2', 'AS paths of 2 octets, as between speakers without RFC 6793')
   .action(async ({ as2 }) => {
     const { runDecode } = await import('./bgp/decode-command.ts');

@@ -1,8 +1,9 @@
-// The `decode` verb: one BGP message in hex per line in, one JSON object per line out.
+// The `decode` verb: BGP messages in hex in, one a line or as hex dumps, one JSON object per line out.
 // Shell: reading and writing streams; bgp/decode.ts does the work.
 import type { Readable, Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
-import { decodeLine, LINE_CHARACTERS_MAX } from './decode.ts';
+import { type Decoded, LINE_CHARACTERS_MAX } from './decode.ts';
+import { endDecode, type OpenDump, stepDecode } from './decode-input.ts';
 
 export interface DecodeStreams {
   readonly stdin: Readable;
@@ -22,8 +23,14 @@ export async function runDecode(argv: readonly string[], streams: DecodeStreams 
     streams.stderr.write(`decode: ${(error as Error).message}\n`);
     return 2;
   }
-  const write = (line: string): boolean =>
-    line.trim() === '' || streams.stdout.write(`${JSON.stringify(decodeLine(line, { as2 }))}\n`);
+  let dump: OpenDump;
+  const write = (answers: readonly Decoded[]): boolean =>
+    answers.map((answer) => streams.stdout.write(`${JSON.stringify(answer)}\n`)).every(Boolean);
+  const take = (text: string): boolean => {
+    const stepped = stepDecode(dump, text, { as2 });
+    dump = stepped.dump;
+    return write(stepped.answers);
+  };
   let line = '';
   streams.stdin.setEncoding('utf8');
   for await (const chunk of streams.stdin as AsyncIterable<string>) {
@@ -32,11 +39,12 @@ export async function runDecode(argv: readonly string[], streams: DecodeStreams 
       // One character more than allowed is kept, so that decodeLine sees that the line was too long.
       line = (line + part).slice(0, LINE_CHARACTERS_MAX + 1);
       if (index === parts.length - 1) break;
-      if (!write(line)) await drained(streams.stdout);
+      if (!take(line)) await drained(streams.stdout);
       line = '';
     }
   }
-  write(line);
+  take(line);
+  write(endDecode(dump, { as2 }));
   return 0;
 }
 

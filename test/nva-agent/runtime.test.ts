@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { loadAgentConfig } from '../../nva-agent/control/config.ts';
 import { type AgentPorts, type RunningAgent, startAgent } from '../../nva-agent/runtime.ts';
+import { signOrder } from '../../shared/order-signature.ts';
 import { reportSchema } from '../../shared/report.ts';
-import { type AgentWorld, ask, askSocket, createAgentWorld, openTcp, until } from './agent-world.ts';
-import { LAST_RESORT, VIP_PREFIX } from './order-draft.ts';
+import { type AgentWorld, ask, askSocket, createAgentWorld, makeOrderKey, openTcp, until } from './agent-world.ts';
+import { LAST_RESORT, makeOrder, VIP_PREFIX } from './order-draft.ts';
 
 // Each waits for conditions with deadlines of their own; a loaded machine needs more than the default.
 jest.setTimeout(30_000);
@@ -324,6 +325,22 @@ describe('reload', () => {
     await untilPrepend(undefined);
     expect(agent.status().vips.map((vip) => vip.vip)).toEqual(['orders', 'billing']);
     expect(world.peers.map((peer) => peer.events.filter((event) => event.type === 'state').length)).toEqual(states);
+  });
+
+  test('another order key takes effect: the old kid is refused, the new one accepted, and the routes stay', async () => {
+    const agent = await startOrdered();
+    const next = makeOrderKey('test-2');
+    const put = async (order: Promise<string>) => (await ask(agent.port, 'PUT', '/v1/order', await order)).json;
+    const signedAnew = () => signOrder(makeOrder({ generation: 2 }, { rung: 3, prepend: 9 }), next.signing);
+    expect(await put(signedAnew())).toMatchObject({ code: 'unknown-key' });
+    world.write((topology) => {
+      topology.seats[0].orderKeys = [next.public];
+    });
+    expect(await agent.reload(await load())).toEqual([]);
+    expect(await put(world.order({ generation: 2 }, { rung: 3, prepend: 9 }))).toMatchObject({ code: 'unknown-key' });
+    expect(world.peers.every((peer) => peer.prepend(VIP_PREFIX) === 12)).toBe(true);
+    expect(await put(signedAnew())).toMatchObject({ generation: 2 });
+    await untilPrepend(9);
   });
 
   test('names what needs a restart and goes on without it', async () => {
