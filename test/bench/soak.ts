@@ -23,8 +23,9 @@ export interface SoakResult {
 }
 
 const INTERVAL_MS = 4;
-/** What was under way when looked at has ended by then. */
-const SETTLE_MS = 300;
+/** Probes go on meanwhile, so one look may meet one under way: what is kept is there in every look. */
+const LOOKS = 20;
+const LOOK_MS = 15;
 
 interface Look {
   readonly heapBytes: number;
@@ -34,11 +35,20 @@ interface Look {
 }
 
 async function look(): Promise<Look> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const seen: { readonly sockets: number; readonly timers: number }[] = [];
+  for (let i = 0; i < LOOKS; i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    seen.push({ sockets: openSockets(), timers });
+  }
   globalThis.gc?.();
   const { heapUsed, rss } = process.memoryUsage();
-  const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-  return { heapBytes: heapUsed, rssBytes: rss, sockets: openSockets(), timers };
+  return {
+    heapBytes: heapUsed,
+    rssBytes: rss,
+    sockets: Math.min(...seen.map(({ sockets }) => sockets)),
+    timers: Math.min(...seen.map(({ timers }) => timers)),
+  };
 }
 
 function openSockets(): number {
