@@ -12,6 +12,7 @@ import { BGP_PORT } from './bgp/iana.ts';
 import { type AgentConfig, loadAgentConfig } from './control/config.ts';
 import { createTokenSource } from './control/identity-token.ts';
 import { checkDataPlane } from './data-plane-doctor.ts';
+import { checkHost } from './host-doctor.ts';
 import { labelOf } from './plan.ts';
 import { runProbe } from './probes/probe.ts';
 
@@ -64,6 +65,7 @@ export async function examine(file: string): Promise<DoctorFinding[]> {
     ...checkCertificate(config, Date.now()),
     await checkState(config),
     await checkIdentity(config),
+    ...checkHost(config),
     ...(await checkRoutes(config)),
     ...(await checkDataPlane(config)),
     ...(await checkProbes(config)),
