@@ -2,6 +2,8 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { parseArgs, promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { loadAgentConfig } from '../../nva-agent/control/config.ts';
 import type { ProbeOutcome } from '../../nva-agent/health/window.ts';
 import { RUNTIME_FLAGS } from '../../nva-agent/packaging/bundle.ts';
@@ -41,7 +43,7 @@ async function look(): Promise<Look> {
     const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     seen.push({ sockets: openSockets(), timers });
   }
-  globalThis.gc?.();
+  collectGarbage();
   const { heapUsed, rss } = process.memoryUsage();
   return {
     heapBytes: heapUsed,
@@ -49,6 +51,12 @@ async function look(): Promise<Look> {
     sockets: Math.min(...seen.map(({ sockets }) => sockets)),
     timers: Math.min(...seen.map(({ timers }) => timers)),
   };
+}
+
+/** Works without the flag too, so that a figure never holds garbage. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 function openSockets(): number {
