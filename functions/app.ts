@@ -9,6 +9,7 @@ import { createBlobLedger } from './adapters/blob-ledger.ts';
 import { createEntraTokens } from './adapters/entra-tokens.ts';
 import { createLogsQuery } from './adapters/logs-query.ts';
 import { createLogsSink } from './adapters/logs-sink.ts';
+import { createMetricsQuery } from './adapters/metrics-query.ts';
 import { createOrderSigner } from './adapters/order-signer.ts';
 import { containerOf, type StorageAccount, tableOf } from './adapters/storage-account.ts';
 import { systemClock } from './adapters/system-clock.ts';
@@ -55,6 +56,7 @@ export function createPlane(settings: Settings, credential: TokenCredential): Pl
       ...(lab && { lab }),
     },
     ...(settings.takesCertificates && { certificates: appServiceCertificates }),
+    ...(settings.metrics && { peerStatus: createMetricsQuery(credential, settings.metrics, systemClock) }),
     ...(routes && { routes: createArmRoutes(credential, routes.endpoint ? { endpoint: routes.endpoint } : {}) }),
     ...(logs && { sink: createLogsSink(credential, logs) }),
     ...(query && {

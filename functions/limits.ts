@@ -27,6 +27,12 @@ export const LEARNED_PROOF_MS = 2_000;
 export const LEARNED_DRIFT_MS = 60_000;
 /** One reading of routes through ARM. */
 export const ROUTES_TIMEOUT_MS = 25_000;
+/** Route Server's metric has grains of five minutes: asked so often, for so far back, and for so long. */
+export const PEER_STATUS_MS = 300_000;
+export const PEER_STATUS_WINDOW_MS = 900_000;
+export const PEER_STATUS_TIMEOUT_MS = 10_000;
+/** A measurement older than this says nothing of now. */
+export const PEER_STATUS_KEPT_MS = 1_200_000;
 /** Shipping: records a call, calls a run. */
 export const SHIP_BATCH = 500;
 export const SHIP_BATCHES_MAX = 20;

@@ -89,12 +89,23 @@ export interface StoredProofs {
   readonly proofs: readonly RegionProof[];
   /** By NVA name. */
   readonly learned: Readonly<Record<string, LearnedEvidence>>;
+  /** By region. */
+  readonly peerStatus: Readonly<Record<string, PeerStatus>>;
+}
+
+/** What Route Server's own metric says of its sessions: minutes late, shown and never acted on. */
+export interface PeerStatus {
+  /** When it was read. */
+  readonly atMs: number;
+  /** By address of the peer (the NVA's), then Route Server instance; what was not measured is absent. */
+  readonly peers: Readonly<Record<string, Readonly<Record<string, { readonly isUp: boolean; readonly atMs: number }>>>>;
 }
 
 /** What the network was last seen to hold, and what that proved. Shared by all seats. */
 export interface ProofStore {
   putProof(group: string, proof: RegionProof): Promise<void>;
   putLearned(group: string, nva: string, learned: LearnedEvidence): Promise<void>;
+  putPeerStatus(group: string, region: string, status: PeerStatus): Promise<void>;
   read(group: string): Promise<StoredProofs>;
 }
 
@@ -165,6 +176,10 @@ export interface RouteReader {
   learned(region: Region, nva: Nva): Promise<LearnedEvidence['peers']>;
   /** What the circuit's edge holds; undefined when the topology names no circuit. */
   circuit(region: Region): Promise<readonly CircuitRoute[] | undefined>;
+}
+
+export interface PeerStatusReader {
+  read(region: Region): Promise<PeerStatus['peers']>;
 }
 
 export interface SignalSource {
@@ -241,6 +256,8 @@ export interface Ports {
   readonly certificates?: CertificateReader;
   /** Absent: routes are not checked. */
   readonly routes?: RouteReader;
+  /** Absent: Route Server's metric is not read. */
+  readonly peerStatus?: PeerStatusReader;
   /** Absent: records stay in the outbox. */
   readonly sink?: AuditSink;
   /** Absent: signals are unknown. */

@@ -37,6 +37,8 @@ const environmentSchema = z.object({
   ARM_ENDPOINT: optional(url),
   /** `off`: routes are not read through ARM. */
   ANYCAST_ROUTES: optional(z.enum(['arm', 'off'])),
+  /** Such as https://{region}.metrics.monitor.azure.com. Absent: Route Server's own metric is not read. */
+  ANYCAST_METRICS_ENDPOINT: optional(z.string().regex(/^https:\/\/[^\s/]+$/, 'an https origin')),
   LOGS_ENDPOINT: optional(url),
   LOGS_RULE_ID: optional(z.string()),
   LOGS_QUERY_ENDPOINT: optional(url),
@@ -67,6 +69,7 @@ export interface Settings {
     readonly lab: string | undefined;
   };
   readonly routes: { readonly endpoint: string | undefined } | undefined;
+  readonly metrics: { readonly endpoint: string } | undefined;
   readonly logs: { readonly endpoint: string; readonly ruleId: string } | undefined;
   readonly query: { readonly endpoint: string | undefined; readonly workspaceId: string } | undefined;
 }
@@ -112,6 +115,7 @@ export function readSettings(environment: Environment): Result<Settings> {
             },
     },
     routes: values.ANYCAST_ROUTES === 'off' ? undefined : { endpoint: values.ARM_ENDPOINT },
+    metrics: values.ANYCAST_METRICS_ENDPOINT ? { endpoint: values.ANYCAST_METRICS_ENDPOINT } : undefined,
     logs:
       values.LOGS_ENDPOINT && values.LOGS_RULE_ID
         ? { endpoint: values.LOGS_ENDPOINT, ruleId: values.LOGS_RULE_ID }

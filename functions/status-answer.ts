@@ -1,10 +1,12 @@
 // Puts overviews into the form of GET /status. Pure.
 import type { Status, StatusObserver, StatusRegion, StatusVip } from '../shared/api.ts';
+import { findNva } from '../shared/topology.ts';
 import type { Vip } from '../shared/topology-schema.ts';
 import { compareSequence } from '../shared/vocabulary.ts';
 import { findDrift } from './drift.ts';
 import { compileOrders } from './engine/orders.ts';
 import type { LearnedEvidence, VipPolicy } from './engine/types.ts';
+import { PEER_STATUS_KEPT_MS } from './limits.ts';
 import type { Overview } from './overview.ts';
 import { PROOF_STEPS, type RegionProof } from './ports.ts';
 import { nextSlotMs, scheduledIntentId, schedulesOf } from './schedules.ts';
@@ -195,8 +197,20 @@ function toStatusNva(overview: Overview, vip: Vip, nva: string): StatusRegion['n
         learned: { asPath: pathHeld(learned, session.peer, vip.prefix), atMs: learned.atMs },
       }),
     })),
+    ...toPeerStatus(overview, nva),
     window: seen?.local.window ?? '',
     latencyMs: seen?.local.latencyMs ?? null,
     lastResort: seen?.announced?.lastResort ?? false,
   };
+}
+
+/** What is too old says nothing of now: then the NVA shows no status, which is neither up nor down. */
+function toPeerStatus(
+  { sight, config, nowMs }: Overview,
+  nva: string,
+): Pick<StatusRegion['nvas'][number], 'peerStatus'> {
+  const found = findNva(config.topology, nva);
+  const known = found && sight.proofs.peerStatus[found.region.name]?.peers[found.nva.address];
+  const fresh = Object.entries(known ?? {}).filter(([, { atMs }]) => nowMs - atMs <= PEER_STATUS_KEPT_MS);
+  return fresh.length === 0 ? {} : { peerStatus: fresh.map(([instance, measured]) => ({ instance, ...measured })) };
 }

@@ -160,6 +160,8 @@ export const statusNvaSchema = z.strictObject({
       learned: z.strictObject({ asPath: z.array(z.int()).nullable(), atMs: ms }).optional(),
     }),
   ),
+  /** Route Server's own metric of its sessions with this NVA, minutes late; absent when nobody reads it. */
+  peerStatus: z.array(z.strictObject({ instance: z.string(), isUp: z.boolean(), atMs: ms })).optional(),
   window: z.string(),
   latencyMs: ms.nullable(),
   lastResort: z.boolean(),

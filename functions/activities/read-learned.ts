@@ -7,6 +7,7 @@ import { parseLedger } from '../ledger.ts';
 import { LEARNED_DRIFT_MS, LEARNED_PROOF_MS } from '../limits.ts';
 import { attempt } from './attempt.ts';
 import type { GroupInput, LearnedResult } from './names.ts';
+import { refreshPeerStatus } from './read-peer-status.ts';
 
 export const readLearned =
   (plane: Plane) =>
@@ -14,7 +15,7 @@ export const readLearned =
     attempt(async () => {
       const { group } = input;
       const config = plane.deployment.configOf(group);
-      const [{ learned }, stored] = await Promise.all([plane.proofs.read(group), plane.ledger.read(group)]);
+      const [{ learned, peerStatus }, stored] = await Promise.all([plane.proofs.read(group), plane.ledger.read(group)]);
       const parsed = stored.type === 'found' ? parseLedger(stored.text, group) : undefined;
       const unsettled = parsed?.ok ? unsettledRegions(parsed.value.policy, config) : new Set<string>();
       const namesOf = (isUnsettled: boolean) =>
@@ -25,8 +26,11 @@ export const readLearned =
       const results = await Promise.all([
         refreshLearned(plane, group, namesOf(true), learned, soonMs),
         refreshLearned(plane, group, namesOf(false), learned, LEARNED_DRIFT_MS),
+        refreshPeerStatus(plane, group, peerStatus),
       ]);
-      const read = results.reduce((sum, result) => sum + Object.keys(result.read).length, 0);
+      const readOf = ({ read }: (typeof results)[number]) =>
+        typeof read === 'number' ? read : Object.keys(read).length;
+      const read = results.reduce((sum, result) => sum + readOf(result), 0);
       return { ok: true, read, failed: results.reduce((sum, result) => sum + result.failed, 0) };
     });
 

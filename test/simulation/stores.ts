@@ -42,7 +42,7 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
   const confirmed = new Set<string>();
   const views = new Map<string, StoredSeatView>();
   const putView = (view: StoredSeatView) => void views.set(view.seat, view);
-  const shared: Stores['shared'] = { proofs: { proofs: [], learned: {} }, views };
+  const shared: Stores['shared'] = { proofs: { proofs: [], learned: {}, peerStatus: {} }, views };
   const watchedLedger: MemoryLedger = {
     ...ledger,
     async hold(group, leaseId) {
@@ -68,8 +68,8 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
     },
   } satisfies Outbox & MemoryOutbox;
   const putLearned: Stores['putLearned'] = (nva, evidence) => {
-    const { proofs, learned } = shared.proofs;
-    shared.proofs = { proofs, learned: { ...learned, [nva]: evidence } };
+    const { learned } = shared.proofs;
+    shared.proofs = { ...shared.proofs, learned: { ...learned, [nva]: evidence } };
   };
   const renew = (leaseId: string) => {
     // In memory the lease is renewed before the promise is there.
@@ -94,11 +94,14 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
 function createProofs(shared: Stores['shared'], putLearned: Stores['putLearned']): ProofStore {
   return {
     async putProof(_group, proof) {
-      const { proofs, learned } = shared.proofs;
+      const { proofs } = shared.proofs;
       const others = proofs.filter((known) => known.vip !== proof.vip || known.region !== proof.region);
-      shared.proofs = { proofs: [...others, proof], learned };
+      shared.proofs = { ...shared.proofs, proofs: [...others, proof] };
     },
     putLearned: async (_group, nva, evidence) => putLearned(nva, evidence),
+    async putPeerStatus(_group, region, status) {
+      shared.proofs = { ...shared.proofs, peerStatus: { ...shared.proofs.peerStatus, [region]: status } };
+    },
     read: async () => shared.proofs,
   };
 }

@@ -38,6 +38,7 @@ export function createMemoryReports(): ReportStore {
 export function createMemoryProofs(): ProofStore {
   const proofs = new Map<string, RegionProof & { readonly group: string }>();
   const learned = new Map<string, Record<string, StoredProofs['learned'][string]>>();
+  const peerStatus = new Map<string, StoredProofs['peerStatus']>();
   return {
     async putProof(group, proof) {
       proofs.set(`${group}|${proof.vip}|${proof.region}`, copy({ ...proof, group }));
@@ -45,11 +46,15 @@ export function createMemoryProofs(): ProofStore {
     async putLearned(group, nva, evidence) {
       learned.set(group, { ...learned.get(group), [nva]: copy(evidence) });
     },
+    async putPeerStatus(group, region, status) {
+      peerStatus.set(group, { ...peerStatus.get(group), [region]: copy(status) });
+    },
     read: async (group) => ({
       proofs: [...proofs.values()]
         .filter((proof) => proof.group === group)
         .map(({ group: _group, ...proof }) => copy(proof)),
       learned: copy(learned.get(group) ?? {}),
+      peerStatus: copy(peerStatus.get(group) ?? {}),
     }),
   };
 }

@@ -8,9 +8,13 @@ import type { Authority } from './certificates.ts';
 import { createEntra, type Entra, type LabPrincipal, type TokenOptions } from './entra.ts';
 import { type Endpoint, serve } from './exchange.ts';
 import { createLogs, type Logs, type LogsOptions } from './logs.ts';
+import { createMetrics, type MetricsOptions } from './metrics.ts';
 import { createSignIn, DASHBOARD_CLIENT_ID } from './sign-in.ts';
 
-export interface AzureOptions extends Pick<ArmOptions, 'learned' | 'circuit' | 'operationMs'>, LogsOptions {
+export interface AzureOptions
+  extends Pick<ArmOptions, 'learned' | 'circuit' | 'operationMs'>,
+    LogsOptions,
+    MetricsOptions {
   readonly authority: Authority;
   readonly principals: readonly LabPrincipal[];
   /** Address to listen on; loopback by default. */
@@ -48,7 +52,16 @@ export async function startAzure(options: AzureOptions): Promise<Azure> {
   const certificate = await options.authority.issue('azure', [address, 'localhost']);
   const tls = createHttpsServer(
     certificate,
-    serve(() => origin, [entra.keys, ...(options.resources ? [options.resources] : []), arm.endpoint, logs.endpoint]),
+    serve(
+      () => origin,
+      [
+        entra.keys,
+        createMetrics(options),
+        ...(options.resources ? [options.resources] : []),
+        arm.endpoint,
+        logs.endpoint,
+      ],
+    ),
   );
   const signIn = createSignIn({
     people: options.principals.filter(({ isPerson }) => isPerson),

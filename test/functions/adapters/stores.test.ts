@@ -159,6 +159,11 @@ describe.each(kinds)('%s', (_name, stores) => {
     const found = await proofs.read('g');
     expect(found.proofs.map((proof) => proof.decisionId)).toEqual(['d2']);
     expect(found.learned.nva?.peers['10.1.0.4']).toEqual({ '192.0.2.10/32': [65001] });
+    const status = { atMs: 8, peers: { '10.1.1.4': { RouteServiceRole_IN_0: { isUp: true, atMs: 5 } } } };
+    await proofs.putPeerStatus('g', 'a', { ...status, atMs: 6 });
+    await proofs.putPeerStatus('g', 'a', status);
+    expect((await proofs.read('g')).peerStatus).toEqual({ a: status });
+    expect((await proofs.read('elsewhere')).peerStatus).toEqual({});
     expect((await proofs.read('elsewhere')).proofs).toEqual([]);
   });
 
