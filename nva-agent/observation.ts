@@ -13,7 +13,12 @@ export type Look =
   /** Our own failure: no look at all. */
   | { readonly type: 'nothing' };
 
+/** A minute of looks ten times a second. */
+export const LOSS_LOOKS_MAX = 600;
+
 export interface Observation {
+  /** The newest looks over periods, oldest first: `1` answered, `0` failed. */
+  readonly looks: string;
   readonly answeredBy: string | null;
   readonly answeredSinceMs: number | null;
   readonly requests: number;
@@ -28,6 +33,7 @@ export interface Observation {
 }
 
 export const newObservation = (nowMs: number): Observation => ({
+  looks: '',
   answeredBy: null,
   answeredSinceMs: null,
   requests: 0,
@@ -46,7 +52,13 @@ export function observe(seen: Observation, look: Look, nowMs: number): { seen: O
       return { seen, isTransition: false };
     case 'failed':
       return {
-        seen: { ...seen, requests: seen.requests + 1, failures: seen.failures + 1, isOut: true },
+        seen: {
+          ...seen,
+          looks: withLook(seen.looks, '0'),
+          requests: seen.requests + 1,
+          failures: seen.failures + 1,
+          isOut: true,
+        },
         isTransition: !seen.isOut,
       };
     case 'answered': {
@@ -54,6 +66,7 @@ export function observe(seen: Observation, look: Look, nowMs: number): { seen: O
       return {
         seen: {
           ...seen,
+          looks: withLook(seen.looks, '1'),
           answeredBy: look.region,
           answeredSinceMs: isSame ? seen.answeredSinceMs : nowMs,
           requests: seen.requests + 1,
@@ -69,8 +82,17 @@ export function observe(seen: Observation, look: Look, nowMs: number): { seen: O
   }
 }
 
+const withLook = (looks: string, look: '0' | '1'): string => (looks + look).slice(-LOSS_LOOKS_MAX);
+
+/** Failed of asked over the newest looks; undefined before the first one. */
+export function lossOf({ looks }: Observation): { share: number; looks: number } | undefined {
+  if (looks === '') return undefined;
+  return { share: looks.replaceAll('1', '').length / looks.length, looks: looks.length };
+}
+
 /** The row of a report: an outage still going on counts up to now. */
 export function reportRow(vip: string, seen: Observation, nowMs: number): ObserverReport['vips'][number] {
+  const loss = lossOf(seen);
   return {
     vip,
     answeredBy: seen.answeredBy,
@@ -80,6 +102,7 @@ export function reportRow(vip: string, seen: Observation, nowMs: number): Observ
     connectMs: seen.connectMs,
     firstByteMs: seen.firstByteMs,
     outageMs: Math.round(seen.isOut ? Math.max(seen.outageMs, nowMs - seen.lastAnswerMs) : seen.outageMs),
+    ...(loss === undefined ? {} : { loss }),
   };
 }
 

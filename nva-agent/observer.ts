@@ -11,7 +11,7 @@ import { createTokenSource } from './control/identity-token.ts';
 import { createMetrics } from './control/metrics.ts';
 import { createReportSender, type ReportSender } from './control/report-sender.ts';
 import { createLog, type LogSink } from './log.ts';
-import { newObservation, nextPeriod, type Observation, observe, reportRow } from './observation.ts';
+import { lossOf, newObservation, nextPeriod, type Observation, observe, reportRow } from './observation.ts';
 import { askWho } from './probes/observe.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -86,7 +86,7 @@ class Observer implements RunningObserver {
     this.#server = await openAgentServer(this.#config.listen, this.#config.tls, {
       acceptOrder: async () => ({ accepted: false, refusal: 'misaddressed', detail: 'an observer announces nothing' }),
       status: () => this.status(),
-      metrics: () => this.#metrics.registry.metrics(),
+      metrics: () => this.#scrape(),
       isAlive: () => !this.#isStopped,
       override: async () => ({ status: 404, body: {} }),
     });
@@ -98,6 +98,16 @@ class Observer implements RunningObserver {
     const nowMs = this.#clock.nowMs();
     const vips = [...this.#seen].map(([vip, seen]) => reportRow(vip, seen, nowMs));
     return { v: 1, mode: 'observer', observer: this.#config.nva, version: AGENT_VERSION, bootId: this.#bootId, vips };
+  }
+
+  #scrape(): Promise<string> {
+    const { observedLoss, registry } = this.#metrics;
+    observedLoss.reset();
+    for (const [vip, seen] of this.#seen) {
+      const loss = lossOf(seen);
+      if (loss !== undefined) observedLoss.set({ vip }, loss.share);
+    }
+    return registry.metrics();
   }
 
   async stop(): Promise<void> {

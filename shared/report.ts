@@ -121,6 +121,8 @@ export const observerReportSchema = z.strictObject({
         firstByteMs: z.number().min(0).nullable(),
         /** Longest time without an answer in the period. */
         outageMs: z.number().min(0),
+        /** Share of the newest looks that failed, and how many those are: longer than a period, so that a little loss shows. */
+        loss: z.strictObject({ share: z.number().min(0).max(1), looks: z.int().min(1) }).optional(),
       }),
     )
     .max(4000),

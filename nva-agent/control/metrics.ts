@@ -19,6 +19,7 @@ export interface AgentMetrics {
   readonly flapPenalty: Gauge<'vip'>;
   readonly certificateExpiry: Gauge;
   readonly updates: Counter<'peer'>;
+  readonly observedLoss: Gauge<'vip'>;
 }
 
 const PROBE_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -57,5 +58,6 @@ export function createMetrics(version: string, nva: string): AgentMetrics {
     flapPenalty: gauge('flap_penalty', 'Decaying penalty that delays the way back.', ['vip']),
     certificateExpiry: gauge('certificate_expiry_timestamp_seconds', "Expiry of the agent's own certificate."),
     updates: counter('updates_total', 'UPDATE messages handed to the socket.', ['peer']),
+    observedLoss: gauge('observed_loss_ratio', "Share of an observer's newest 600 looks that failed.", ['vip']),
   };
 }

@@ -1,7 +1,9 @@
 // What an observer makes of its looks.
 import { describe, expect, test } from '@jest/globals';
 import {
+  LOSS_LOOKS_MAX,
   type Look,
+  lossOf,
   newObservation,
   nextPeriod,
   type Observation,
@@ -62,6 +64,15 @@ describe('an observation', () => {
     const played = play(...looks);
     expect(played.transitions).toEqual(transitions);
     expect(reportRow('orders', played.seen, 10_000)).toMatchObject(row);
+  });
+
+  test('loss is counted over the newest looks, across periods; our own failures are no looks', () => {
+    expect(lossOf(newObservation(0))).toBeUndefined();
+    const { seen } = play(by('we'), FAILED, NOTHING, by('we'), by('we'));
+    expect(reportRow('orders', nextPeriod(seen), 2000)).toMatchObject({ requests: 0, loss: { share: 0.25, looks: 4 } });
+    const filled = play(FAILED, FAILED, ...new Array<Look>(LOSS_LOOKS_MAX - 1).fill(by('we')));
+    expect(lossOf(filled.seen)).toEqual({ share: 1 / LOSS_LOOKS_MAX, looks: LOSS_LOOKS_MAX });
+    expect(lossOf(play(FAILED).seen)).toEqual({ share: 1, looks: 1 });
   });
 
   test('a new period forgets the counts, not who answers nor an outage that goes on', () => {

@@ -46,6 +46,10 @@ describe('an observer', () => {
         .slice(told)
         .some((report) => (report.vips[0]?.outageMs ?? 0) > 0 && report.vips[0]?.answeredBy === 'westeurope'),
     );
+    expect(reports().at(-1)?.vips[0]?.loss?.share).toBeGreaterThan(0);
+    expect((await ask(observer.port, 'GET', '/v1/status')).json.vips[0].loss.looks).toBeGreaterThan(0);
+    const metrics = (await ask(observer.port, 'GET', '/metrics')).text;
+    expect(metrics).toMatch(/anycast_agent_observed_loss_ratio\{vip="orders"\} 0\.\d+/);
     for (const report of reports()) expect(observerReportSchema.safeParse(report).error).toBeUndefined();
   });
 
