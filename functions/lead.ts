@@ -11,6 +11,7 @@ import { type Ledger, ledgerText, newLedger, parseLedger } from './ledger.ts';
 import { COMMIT_ATTEMPTS_MAX, LEASE_SECONDS } from './limits.ts';
 import type { Outbox, StoredLedger } from './ports.ts';
 import { newestReported, readSight, type Sight, toNvaEvidence } from './snapshot.ts';
+import { findBetterEar } from './stand-back.ts';
 
 /** The ledger in the hands of its leader. */
 export interface Held {
@@ -49,11 +50,11 @@ export async function changeLedger(
 ): Promise<LeadOutcome> {
   const leaseId = leaseIdOf(plane.deployment.seat.name, group);
   for (let attempt = 0; attempt < COMMIT_ATTEMPTS_MAX; attempt += 1) {
-    const [lease, stored, sight] = await Promise.all([
-      plane.ledger.hold(group, leaseId),
-      plane.ledger.read(group),
-      readSight(plane, group),
-    ]);
+    const [stored, sight] = await Promise.all([plane.ledger.read(group), readSight(plane, group)]);
+    // A lease that is not renewed ends by itself, and nobody takes one that another holds: so the lead does not flap.
+    if (betterEar(plane, group, sight) !== undefined)
+      return { type: 'follows', leader: null, sight, ledger: ledgerOf(stored, group) };
+    const lease = await plane.ledger.hold(group, leaseId);
     if (lease === 'taken') {
       const theirs = ledgerOf(stored, group);
       return { type: 'follows', leader: theirs?.seat ?? null, sight, ledger: theirs };
@@ -83,6 +84,15 @@ export function leaseIdOf(seat: string, group: string): string {
   const hex = createHash('sha256').update(`anycast-lease|${seat}|${group}`).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
+
+const betterEar = (plane: Plane, group: string, { evidence, views }: Sight): string | undefined =>
+  findBetterEar({
+    seat: plane.deployment.seat.name,
+    heardAtMs: Object.values(evidence.reports).map(({ receivedAtMs }) => receivedAtMs),
+    views,
+    reportMs: plane.deployment.configOf(group).reportMs,
+    nowMs: plane.clock.nowMs(),
+  });
 
 function ledgerOf(stored: StoredLedger, group: string): Ledger | undefined {
   if (stored.type === 'absent') return undefined;

@@ -239,6 +239,35 @@ describe('two seats', () => {
     expect(await decideAndCommit(world.plane)({ group: GROUP, correlationId: 'c' })).toMatchObject({ leads: false });
   });
 
+  test('a leader that hears nobody while the other hears agents lets its lease go, and does not take it back', async () => {
+    const other = createTestPlane({ beside: world, seat: 'seat-ne' });
+    const look = ({ plane }: TestPlane) => decideAndCommit(plane)({ group: GROUP, correlationId: 'c' });
+    for (let i = 0; i < 20; i += 1) {
+      world.nowMs += 2000;
+      await other.report();
+      await look(other);
+      await look(world);
+    }
+    expect(world.ledgerNow()).toMatchObject({ epoch: 2, seat: 'seat-ne' });
+    await world.report();
+    for (let i = 0; i < 20; i += 1) {
+      world.nowMs += 2000;
+      await Promise.all([world.report(), other.report()]);
+      expect(await look(world)).toMatchObject({ leads: false });
+      expect(await look(other)).toMatchObject({ leads: true });
+    }
+    expect(world.ledgerNow()).toMatchObject({ epoch: 2, seat: 'seat-ne' });
+  });
+
+  test('a leader that hears nobody leads on while nobody hears better', async () => {
+    const other = createTestPlane({ beside: world, seat: 'seat-ne' });
+    for (let i = 0; i < 20; i += 1) {
+      world.nowMs += 2000;
+      for (const { plane } of [world, other]) await decideAndCommit(plane)({ group: GROUP, correlationId: 'c' });
+    }
+    expect(world.ledgerNow()).toMatchObject({ epoch: 1, seat: 'seat-we' });
+  });
+
   test('another instance of the same seat goes on in the same epoch, and two at once decide once', async () => {
     const twin = createTestPlane({ beside: world });
     await settle(world, 40);
