@@ -22,6 +22,7 @@ const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: 
   soak: { group: 'agent', load: async () => (await import('./soak.ts')).benchSoak },
   decide: { group: 'control', load: async () => (await import('./decide.ts')).benchDecide },
   reports: { group: 'control', load: async () => (await import('./reports.ts')).benchReports },
+  host: { group: 'control', load: async () => (await import('./host.ts')).benchHost },
   backfill: { group: 'control', load: async () => (await import('./backfill.ts')).benchBackfill },
   lab: { group: 'lab', load: async () => (await import('./lab.ts')).benchLab },
 };
