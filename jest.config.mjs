@@ -1,6 +1,8 @@
 // ES modules through swc: a CommonJS transform cannot load packages that are ES modules only (jose).
 export default {
   testEnvironment: 'node',
+  // Most suites wait for daemons, timers and namespaces rather than compute.
+  maxWorkers: 2,
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
