@@ -74,6 +74,16 @@ const driftStateSchema = z.looseObject({
   repairedAtMs: ms.nullable(),
 });
 
+/** The newest drill of a vip that moved anything. */
+const lastDrillSchema = z.looseObject({
+  operation: z.string(),
+  atMs: ms,
+  /** As of an operation: proved, not-proved, cancelled, ... */
+  state: z.string(),
+  /** Longest time that an observer went without an answer; null: nobody measured. */
+  outageMs: ms.nullable(),
+});
+
 const shape = {
   v: z.literal(1),
   group: z.string(),
@@ -106,6 +116,8 @@ const shape = {
   schedules: z.record(z.string(), scheduleStateSchema).default({}),
   /** Where the wire differs from the policy, and what was done about it. */
   drift: z.record(z.string(), driftStateSchema).default({}),
+  /** What the newest drill of each vip showed. */
+  lastDrills: z.record(z.string(), lastDrillSchema).default({}),
 };
 /** Loose: a key of a newer version survives an older one, so that a deployment can be taken back. */
 const ledgerSchema = z.looseObject(shape);
@@ -203,5 +215,6 @@ export function newLedger(
     concluded: {},
     schedules: {},
     drift: {},
+    lastDrills: {},
   };
 }

@@ -109,11 +109,19 @@ export function toStatusVip(overview: Overview, vip: Vip): StatusVip[] {
       decisionId: policy.decision,
       regions: vip.regions.map((region) => toStatusRegion(overview, vip, policy, region)),
       observers: toObservers(overview, vip),
+      lastDrill: toLastDrill(overview, vip),
       blocked: decision.blocked
         .filter((blocked) => blocked.vip === vip.name)
         .map(({ wanted, guard, detail }) => ({ kind: wanted.kind, region: wanted.region, guard, detail })),
     },
   ];
+}
+
+function toLastDrill({ ledger }: Overview, vip: Vip): StatusVip['lastDrill'] {
+  const known = ledger.lastDrills[vip.name];
+  if (known === undefined) return null;
+  const { atMs, state, outageMs, operation } = known;
+  return { atMs, ok: state === 'proved', outageMs, state, operation };
 }
 
 /** Who answered the observers lately; null when nobody looked or nobody answered. */
@@ -128,9 +136,10 @@ function toObservers({ sight, nowMs }: Overview, vip: Vip): StatusObserver[] {
   return Object.entries(sight.evidence.observers).flatMap(([observer, { receivedAtMs, report }]) =>
     report.vips
       .filter((seen) => seen.vip === vip.name)
-      .map(({ answeredBy, requests, failures, connectMs, firstByteMs, outageMs }) => ({
+      .map(({ answeredBy, requests, failures, connectMs, firstByteMs, outageMs, loss }) => ({
         ...{ observer, answeredBy, requests, failures, connectMs, firstByteMs, outageMs },
         ageMs: nowMs - receivedAtMs,
+        loss: loss?.share ?? null,
       })),
   );
 }

@@ -209,6 +209,8 @@ export const statusObserverSchema = z.strictObject({
   firstByteMs: ms.nullable(),
   /** Longest time without an answer in the period. */
   outageMs: ms,
+  /** Share (0 to 1) of the newest looks that failed, some minutes of them; null: the observer does not tell. */
+  loss: z.number().min(0).max(1).nullable().optional(),
 });
 
 export const statusVipSchema = z.strictObject({
@@ -223,6 +225,11 @@ export const statusVipSchema = z.strictObject({
   decisionId: z.string(),
   regions: z.array(statusRegionSchema),
   observers: z.array(statusObserverSchema).optional(),
+  /** The newest drill that moved this vip: ok when it was proved both ways; null: none is known. */
+  lastDrill: z
+    .strictObject({ atMs: ms, ok: z.boolean(), outageMs: ms.nullable(), state: z.string(), operation: z.string() })
+    .nullable()
+    .optional(),
   blocked: z.array(z.strictObject({ kind: z.string(), region: z.string(), guard: z.string(), detail: z.string() })),
 });
 

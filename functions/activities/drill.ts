@@ -5,7 +5,8 @@ import { decide } from '../engine/decide.ts';
 import type { EngineConfig, Policy } from '../engine/types.ts';
 import { isInWindow } from '../engine/windows.ts';
 import { changeLedger, confirmPending } from '../lead.ts';
-import { parseLedger } from '../ledger.ts';
+import { type Ledger, parseLedger } from '../ledger.ts';
+import { CONCLUDED_KEPT_MS } from '../limits.ts';
 import type { ScheduledDrill } from '../schedules.ts';
 import { readSight, toSnapshot } from '../snapshot.ts';
 import { cancelKey } from '../wishes.ts';
@@ -90,12 +91,29 @@ export const drillRecord =
     attempt(async () => {
       const outcome = await changeLedger(plane, input.group, ({ ledger, nowMs }) => {
         const { operation, vip, actor, actorType, state, report } = input;
+        // Asked again after a crash: one drill is one record.
+        if (ledger.concluded[recordKey(operation)] !== undefined) return undefined;
         const given = { CorrelationId: operation, Vip: vip ?? '', Actor: actor, ActorType: actorType, Reason: state };
-        return { ledger, drafts: [draft(nowMs, 'drill', { ...given, Detail: { report } })] };
+        return {
+          ledger: withDrill(ledger, input, nowMs),
+          drafts: [draft(nowMs, 'drill', { ...given, Detail: { report } })],
+        };
       });
       if (outcome.type === 'leads') await confirmPending(plane, input.group, outcome.ledger);
       return { ok: true };
     });
+
+const recordKey = (operation: string): string => `drill:${operation}`;
+
+/** A drill that was refused moved nothing: it is on record, and leaves the newest that showed something. */
+function withDrill(ledger: Ledger, { operation, vip, state, report }: DrillRecordInput, nowMs: number): Ledger {
+  const mark = { decisionId: '', generation: 0, keptUntilMs: nowMs + CONCLUDED_KEPT_MS };
+  const entry = { operation, outcome: state, reasons: [], ...mark };
+  const concluded = { ...ledger.concluded, [recordKey(operation)]: entry };
+  if (vip === null || report.phases.length === 0) return { ...ledger, concluded };
+  const newest = { operation, atMs: nowMs, state, outageMs: report.outageMs };
+  return { ...ledger, concluded, lastDrills: { ...ledger.lastDrills, [vip]: newest } };
+}
 
 /** Whether somebody cancelled the operation, as the ledger has it. */
 export const readCancelled =

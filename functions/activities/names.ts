@@ -181,7 +181,12 @@ export interface DrillRecordInput {
   readonly actor: string;
   readonly actorType: ActorType;
   readonly state: string;
-  readonly report: unknown;
+  /** What was measured, and what kept it from more. */
+  readonly report: {
+    readonly outageMs: number | null;
+    readonly phases: readonly { readonly name: string; readonly proved: boolean; readonly ms: number }[];
+    readonly problems?: readonly { readonly code: string; readonly detail: string }[];
+  };
 }
 
 export interface CancelledInput {

@@ -10,6 +10,8 @@ export const REQUEST_TIMEOUT_MS = 1000;
 const IN_FLIGHT_MAX = 100;
 /** Latest outages kept. */
 const OUTAGES_MAX = 1000;
+/** The share of failures is told over so many of the newest requests. */
+const LOSS_LOOKS_MAX = 600;
 const ANSWER_BYTES_MAX = 4096;
 const REGION_HEADER = /^x-anycast-region: *([^\r\n]+)/im;
 const REQUEST = 'GET / HTTP/1.0\r\nhost: vip\r\nconnection: close\r\n\r\n';
@@ -99,6 +101,8 @@ class AskedVip {
   #newestAnswerStartMs = 0;
   #requests = 0;
   #failures = 0;
+  /** Of the newest requests, oldest first: whether each failed. */
+  readonly #newest: boolean[] = [];
   #period: {
     requests: number;
     failures: number;
@@ -144,7 +148,10 @@ class AskedVip {
     const outageMs = Math.max(this.#period.outageMs, openMs);
     this.#period = { ...EMPTY_PERIOD };
     const answer = { answeredBy: this.#answeredBy, sinceMs: this.#sinceMs };
-    return { vip: this.target.vip, ...answer, requests, failures, connectMs, firstByteMs, outageMs };
+    const looks = this.#newest.length;
+    const loss = { share: this.#newest.filter(Boolean).length / Math.max(1, looks), looks };
+    const seen = { requests, failures, connectMs, firstByteMs, outageMs, ...(looks > 0 && { loss }) };
+    return { vip: this.target.vip, ...answer, ...seen };
   }
 
   /** Who answers now is the newest request's business, whatever older ones are still waiting for. */
@@ -162,6 +169,8 @@ class AskedVip {
       this.#pending.shift();
       this.#requests += 1;
       this.#period.requests += 1;
+      this.#newest.push(finished.region === null);
+      if (this.#newest.length > LOSS_LOOKS_MAX) this.#newest.shift();
       if (finished.region === null) {
         this.#failures += 1;
         this.#period.failures += 1;

@@ -197,6 +197,9 @@ const STORIES: readonly (readonly [string, Story, (run: Run, output: unknown) =>
     (run, output) => {
       expect(movesOf(run, 'orders')).toEqual(['northeurope', 'westeurope']);
       expect(output).toMatchObject({ state: 'proved', report: { phases: [{ proved: true }, { proved: true }] } });
+      const drills = recordsOf(run).filter((record) => record.Kind === 'drill');
+      expect(drills.map((record) => [record.CorrelationId, record.Reason])).toEqual([['op-1', 'proved']]);
+      expect(run.world.ledgerNow().lastDrills.orders).toMatchObject({ operation: 'op-1', state: 'proved' });
     },
   ],
   [
