@@ -1,15 +1,12 @@
 // Composition root of the control plane: the only file that reads the environment and chooses adapters.
 import { join } from 'node:path';
-import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity';
+import type { TokenCredential } from '@azure/identity';
 import { formatFindings } from '../shared/result.ts';
 import { createAgentChannel } from './adapters/agent-https.ts';
 import { appServiceCertificates } from './adapters/app-service-certificates.ts';
-import { createArmRoutes } from './adapters/arm-routes.ts';
 import { createBlobLedger } from './adapters/blob-ledger.ts';
 import { createEntraTokens } from './adapters/entra-tokens.ts';
-import { createLogsQuery } from './adapters/logs-query.ts';
-import { createLogsSink } from './adapters/logs-sink.ts';
-import { createMetricsQuery } from './adapters/metrics-query.ts';
+import { onDemand } from './adapters/on-demand.ts';
 import { createOrderSigner } from './adapters/order-signer.ts';
 import { containerOf, type StorageAccount, tableOf } from './adapters/storage-account.ts';
 import { systemClock } from './adapters/system-clock.ts';
@@ -19,6 +16,7 @@ import { createTableReports } from './adapters/table-reports.ts';
 import { createVetoWebhook } from './adapters/veto-webhook.ts';
 import { readAssets } from './dashboard/assets.ts';
 import { createDeployment, type Plane } from './deployment.ts';
+import type { AuditSink, PeerStatusReader, RouteReader, SignalSource } from './ports.ts';
 import { registerControlPlane } from './register.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { LEDGER_CONTAINER, OUTBOX_TABLE, PROOFS_TABLE, REPORTS_TABLE } from './storage-names.ts';
@@ -26,8 +24,43 @@ import { LEDGER_CONTAINER, OUTBOX_TABLE, PROOFS_TABLE, REPORTS_TABLE } from './s
 /** On Azure the platform offers a managed identity; elsewhere whatever the developer is signed in with. */
 function createCredential(environment: NodeJS.ProcessEnv): TokenCredential {
   const clientId = environment.AZURE_CLIENT_ID;
-  if (environment.IDENTITY_ENDPOINT === undefined) return new DefaultAzureCredential();
-  return clientId ? new ManagedIdentityCredential({ clientId }) : new ManagedIdentityCredential();
+  return onDemand<TokenCredential>(['getToken'], async () => {
+    const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
+    if (environment.IDENTITY_ENDPOINT === undefined) return new DefaultAzureCredential();
+    return clientId ? new ManagedIdentityCredential({ clientId }) : new ManagedIdentityCredential();
+  });
+}
+
+/** Readers of Azure that the first report needs nothing of: their SDKs are loaded when they are first asked. */
+function createAzureReaders(
+  { routes, logs, query, metrics }: Settings,
+  credential: TokenCredential,
+): Pick<Plane, 'routes' | 'sink' | 'signals' | 'peerStatus'> {
+  return {
+    ...(routes && {
+      routes: onDemand<RouteReader>(['learned', 'circuit'], async () => {
+        const { createArmRoutes } = await import('./adapters/arm-routes.ts');
+        return createArmRoutes(credential, routes.endpoint ? { endpoint: routes.endpoint } : {});
+      }),
+    }),
+    ...(logs && {
+      sink: onDemand<AuditSink>(['upload'], async () =>
+        (await import('./adapters/logs-sink.ts')).createLogsSink(credential, logs),
+      ),
+    }),
+    ...(query && {
+      signals: onDemand<SignalSource>(['query'], async () => {
+        const { createLogsQuery } = await import('./adapters/logs-query.ts');
+        const { workspaceId, endpoint } = query;
+        return createLogsQuery(credential, { workspaceId, ...(endpoint && { endpoint }) });
+      }),
+    }),
+    ...(metrics && {
+      peerStatus: onDemand<PeerStatusReader>(['read'], async () =>
+        (await import('./adapters/metrics-query.ts')).createMetricsQuery(credential, metrics, systemClock),
+      ),
+    }),
+  };
 }
 
 export function createPlane(settings: Settings, credential: TokenCredential): Plane {
@@ -36,7 +69,6 @@ export function createPlane(settings: Settings, credential: TokenCredential): Pl
       ? { type: 'identity', blobUrl: settings.topology.witness.account, credential }
       : { type: 'connection-string', text: settings.storage };
   const agents = createAgentChannel(settings.agentCa);
-  const { routes, logs, query } = settings;
   const { folder, signIn, lab } = settings.dashboard;
   return {
     deployment: createDeployment(settings.topology, settings.seat),
@@ -56,15 +88,7 @@ export function createPlane(settings: Settings, credential: TokenCredential): Pl
       ...(lab && { lab }),
     },
     ...(settings.takesCertificates && { certificates: appServiceCertificates }),
-    ...(settings.metrics && { peerStatus: createMetricsQuery(credential, settings.metrics, systemClock) }),
-    ...(routes && { routes: createArmRoutes(credential, routes.endpoint ? { endpoint: routes.endpoint } : {}) }),
-    ...(logs && { sink: createLogsSink(credential, logs) }),
-    ...(query && {
-      signals: createLogsQuery(credential, {
-        workspaceId: query.workspaceId,
-        ...(query.endpoint && { endpoint: query.endpoint }),
-      }),
-    }),
+    ...createAzureReaders(settings, credential),
   };
 }
 

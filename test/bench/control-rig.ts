@@ -1,16 +1,18 @@
 // One seat as it is deployed: the built bundle on the in-process host in a process of its own, Azurite and Entra beside it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { bundleBytes } from '../../infra/bundle.ts';
 import { startAzure } from '../../infra/lab/azure/azure.ts';
 import { createAuthority } from '../../infra/lab/azure/certificates.ts';
 import { startAzurite } from '../support/azurite.ts';
 import { testTopology } from '../support/plane.ts';
 
-const BUNDLE = 'dist/functions/app.mjs';
+const BUILT = 'dist/functions';
+const BUNDLE = `${BUILT}/app.mjs`;
 const REPORTER = 'agent';
 const KID = 'k1';
 /** Nobody listens there: orders are fetched with reports, so what is measured is the seat alone. */
@@ -57,7 +59,7 @@ export async function startControlRig(): Promise<ControlRig> {
     closing.push(() => end(child));
     return {
       ...facts,
-      bundleBytes: statSync(BUNDLE).size,
+      bundleBytes: bundleBytes(BUILT),
       readyMs: performance.now() - startMs,
       origin: `http://127.0.0.1:${port}`,
       loadBundle: () =>
