@@ -1,6 +1,7 @@
 // Talks to the control plane: tries every seat, carries the token, turns problem documents into errors with exit codes.
 import type { z } from 'zod';
 import type { ProblemDocument } from '../../shared/errors.ts';
+import type { Ask, Asked } from './ask.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT, type ExitCode } from './exit-codes.ts';
 
@@ -44,8 +45,11 @@ function exitCodeOf(status: number): ExitCode {
   return status === 400 || status === 404 ? EXIT.usage : EXIT.error;
 }
 
+/** What an answer must look like. A function is called while the answer is on its way: a schema takes time to load. */
+export type Expected<T> = z.ZodType<T> | (() => Promise<z.ZodType<T>>);
+
 export interface ClientPorts {
-  readonly fetch: typeof fetch;
+  readonly fetch: Ask;
   /** Bearer token, or undefined when the context needs none (open routes). */
   readonly token: () => Promise<string | undefined>;
   /** Receives the curl line of each request, without the token. */
@@ -66,7 +70,8 @@ export class ControlPlaneClient {
    * be reached, answers 502, 503 or 504, or does not know an operation that another seat started is passed over; the
    * Idempotency-Key makes trying another seat safe for mutations. Throws ProblemError or CliError.
    */
-  async call<T>(path: string, schema: z.ZodType<T>, options: CallOptions = {}): Promise<Answer<T>> {
+  async call<T>(path: string, expected: Expected<T>, options: CallOptions = {}): Promise<Answer<T>> {
+    const schema = loadOnce(expected);
     const failures: string[] = [];
     const asked = new Set<string>();
     const waiting = [...this.context.seats];
@@ -74,7 +79,7 @@ export class ControlPlaneClient {
     for (let seat = waiting.shift(); seat !== undefined; seat = waiting.shift()) {
       if (asked.has(seat)) continue;
       asked.add(seat);
-      const response = await this.#request(seat, path, options).catch((error: unknown) => {
+      const response = await this.#request(seat, path, options, schema.begin).catch((error: unknown) => {
         failures.push(`${seat}: ${reasonOf(error)}`);
         return undefined;
       });
@@ -84,7 +89,7 @@ export class ControlPlaneClient {
         continue;
       }
       try {
-        return { status: response.status, value: await this.#read(response, schema, seat), seat };
+        return { status: response.status, value: await this.#read(response, await schema.loaded(), seat), seat };
       } catch (error) {
         const elsewhere = elsewhereOf(error);
         if (elsewhere === undefined) throw error;
@@ -104,7 +109,7 @@ export class ControlPlaneClient {
   }
 
   /** One request to one seat, answered as it comes. Rejects when nothing answered. */
-  raw(seat: string, path: string, options: CallOptions = {}): Promise<Response> {
+  raw(seat: string, path: string, options: CallOptions = {}): Promise<Asked> {
     return this.#request(seat, path, options);
   }
 
@@ -121,7 +126,7 @@ export class ControlPlaneClient {
     return { name: String(user ?? upn ?? appid ?? azp ?? sub ?? 'unknown'), roles: Array.isArray(roles) ? roles : [] };
   }
 
-  async #request(seat: string, path: string, options: CallOptions): Promise<Response> {
+  async #request(seat: string, path: string, options: CallOptions, onSent?: () => void): Promise<Asked> {
     const url = `${seat.replace(/\/+$/, '')}/api${path}`;
     const method = options.method ?? 'GET';
     const token = await this.#ports.token();
@@ -136,10 +141,11 @@ export class ControlPlaneClient {
       headers,
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined ? {} : { body }),
+      ...(onSent === undefined ? {} : { onSent }),
     });
   }
 
-  async #read<T>(response: Response, schema: z.ZodType<T>, seat: string): Promise<T> {
+  async #read<T>(response: Asked, schema: z.ZodType<T>, seat: string): Promise<T> {
     const text = await response.text();
     const json = parseJson(text);
     if (!response.ok) throw new ProblemError(problemOf(response.status, json, text));
@@ -151,6 +157,21 @@ export class ControlPlaneClient {
       next: ['Use the anycastctl of the deployed version.'],
     });
   }
+}
+
+interface Loading<T> {
+  readonly begin: () => void;
+  readonly loaded: () => Promise<z.ZodType<T>>;
+}
+
+function loadOnce<T>(expected: Expected<T>): Loading<T> {
+  let loading: Promise<z.ZodType<T>> | undefined;
+  const loaded = () => {
+    loading ??= typeof expected === 'function' ? expected() : Promise.resolve(expected);
+    return loading;
+  };
+  // Whoever wants the schema hears of its failure; nobody may.
+  return { loaded, begin: () => void loaded().catch(() => undefined) };
 }
 
 /** Where else to ask: the leader a follower named, `any` other seat, or nowhere. */
@@ -172,7 +193,7 @@ function problemOf(status: number, json: unknown, text: string): ProblemDocument
   };
 }
 
-async function detailOf(response: Response): Promise<string> {
+async function detailOf(response: Asked): Promise<string> {
   const json = parseJson(await response.text());
   return typeof json === 'object' && json !== null && 'detail' in json ? String(json.detail) : '';
 }

@@ -1,5 +1,6 @@
 // The command line of anycastctl: puts the verbs together, runs one, and tells its errors. Verbs load when they are used.
 import { Command } from 'commander';
+import { ask } from './ask.ts';
 import { ControlPlaneClient } from './client.ts';
 import { declareDoctor } from './commands/doctor.ts';
 import { declareLooking } from './commands/look.ts';
@@ -11,6 +12,7 @@ import { CliError, EXIT, type ExitCode } from './exit-codes.ts';
 import type { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 import { tokenSource } from './token.ts';
+import { VERSION } from './version.ts';
 
 const EXIT_HELP = `
 Exit codes: 0 done and proved, 1 error, 2 usage or bad input, 3 declined, 4 sign-in or role, 5 refused by a guard,
@@ -31,6 +33,7 @@ export function buildProgram(
     .option('--json', 'print one JSON document')
     .option('--no-color', 'no colours')
     .option('--debug', 'print each request as a curl line')
+    .version(VERSION, '--version', 'print the version')
     .addHelpText('after', EXIT_HELP)
     .showHelpAfterError()
     .exitOverride();
@@ -63,7 +66,7 @@ export async function runCommandLine(
     return {
       terminal,
       json: flags.json === true,
-      client: new ControlPlaneClient(context, { fetch, token: tokenSource(context, env), debug }),
+      client: new ControlPlaneClient(context, { fetch: ask, token: tokenSource(context, env), debug }),
     };
   };
   try {

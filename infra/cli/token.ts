@@ -1,4 +1,5 @@
 // Where a bearer token comes from: ANYCAST_TOKEN, the lab's own issuer, or Entra ID through @azure/identity.
+import { ask } from './ask.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT } from './exit-codes.ts';
 
@@ -26,7 +27,7 @@ async function acquire(
 
 async function labToken(url: string): Promise<string> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+    const response = await ask(url, { signal: AbortSignal.timeout(5000) });
     const body = (await response.json()) as { access_token?: unknown };
     if (response.ok && typeof body.access_token === 'string') return body.access_token;
     throw new Error(`HTTP ${response.status}`);

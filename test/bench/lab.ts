@@ -19,9 +19,10 @@ const LAST_RESORT_LENGTH = 19;
 const VIP = 'orders';
 const [FIRST, SECOND] = ['westeurope', 'northeurope'] as const;
 
-interface BenchLab {
+export interface BenchLab {
   readonly process: ChildProcess;
   readonly control: string;
+  readonly seat: string;
   readonly operator: Operator;
 }
 
@@ -65,7 +66,7 @@ export async function benchLab(): Promise<readonly BenchResult[]> {
   }
 }
 
-async function startLab(): Promise<BenchLab> {
+export async function startLab(): Promise<BenchLab> {
   const child = spawn(process.execPath, [...LAB_FLAGS, 'infra/lab/main.ts', '--port', '0', '--control-port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -82,10 +83,11 @@ async function startLab(): Promise<BenchLab> {
     const answer = (await (await fetch(`${control}/token`)).json()) as { access_token: string };
     return answer.access_token;
   };
-  return { process: child, control, operator: createOperator({ seat, token }) };
+  return { process: child, control, seat, operator: createOperator({ seat, token }) };
 }
 
-const world = async (lab: BenchLab): Promise<World> => (await (await fetch(`${lab.control}/world`)).json()) as World;
+export const world = async (lab: BenchLab): Promise<World> =>
+  (await (await fetch(`${lab.control}/world`)).json()) as World;
 
 interface Crash {
   readonly outageMs: number;
@@ -156,7 +158,7 @@ function memoryMegabytes(lab: BenchLab, seen: World): number {
   return Math.round(kilobytes.reduce((sum, pss) => sum + pss, 0) / 1024);
 }
 
-async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const found = await look();

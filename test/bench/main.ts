@@ -25,6 +25,7 @@ const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: 
   host: { group: 'control', load: async () => (await import('./host.ts')).benchHost },
   backfill: { group: 'control', load: async () => (await import('./backfill.ts')).benchBackfill },
   lab: { group: 'lab', load: async () => (await import('./lab.ts')).benchLab },
+  cli: { group: 'operators', load: async () => (await import('./cli.ts')).benchCli },
 };
 
 const RESULTS_FILE = 'test/bench/results.json';

@@ -1,5 +1,5 @@
 // anycastctl status, watch and explain: looks, and prints what status-text.ts makes of it.
-import { explainSchema, type Status, statusSchema } from '../../../shared/api.ts';
+import type { Status } from '../../../shared/api.ts';
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts';
 import { printJson, type Session } from '../session.ts';
 import { renderStatus } from '../status-text.ts';
@@ -8,6 +8,9 @@ export interface StatusOptions {
   readonly vip: string | undefined;
   readonly isWide: boolean;
 }
+
+const statusSchema = async () => (await import('../../../shared/api.ts')).statusSchema;
+const explainSchema = async () => (await import('../../../shared/api.ts')).explainSchema;
 
 export interface WatchOptions extends StatusOptions {
   readonly everySeconds: number;

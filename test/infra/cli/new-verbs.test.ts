@@ -140,3 +140,16 @@ test('an audience given by hand leaves the lab out', () => {
   const context = resolveContext({ url: 'https://seat', audience: 'api://x' }, {}, { contexts: {} });
   expect(context).toEqual({ name: 'seat', seats: ['https://seat'], audience: 'api://x' });
 });
+
+test('the version is the package`s', () => {
+  const program = buildProgram(
+    () => {
+      throw new Error('not asked for');
+    },
+    () => {
+      throw new Error('not asked for');
+    },
+    () => undefined,
+  );
+  expect(program.version()).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version);
+});
