@@ -42,6 +42,9 @@ export interface Agent {
   readonly announced: Map<string, Announced>;
   /** What Route Server holds from it: prepends by vip. */
   readonly held: Map<string, number>;
+  /** What Route Server was last told and has not applied yet: undefined is a withdrawal. */
+  readonly sent: Map<string, number | undefined>;
+  readonly appliedAtMs: Map<string, number>;
   reportedMs: number;
   hasNews: boolean;
 }
@@ -62,6 +65,10 @@ export interface World {
   seat: Snapshot['seat'];
   isSeatCut: boolean;
   isReadable: boolean;
+  /** Route Server applies one change of a route in this time; 0: every one at once. */
+  applyMs: number;
+  /** Regions on which people work as soon as they do not act: their applications are stopped. */
+  readonly workOn: Set<string>;
   signals: Snapshot['signals'];
   seatViews: Snapshot['seatViews'];
   vetoes: Snapshot['vetoes'];
@@ -90,6 +97,8 @@ export function createWorld(config: EngineConfig, observers: readonly string[], 
         local: new Map(config.vips.map((vip) => [vip.name, { verdict: 'healthy', sinceMs: LONG_AGO_MS }])),
         announced: new Map(),
         held: new Map(),
+        sent: new Map(),
+        appliedAtMs: new Map(),
         reportedMs: 0,
         hasNews: true,
       }),
@@ -111,6 +120,8 @@ export function createWorld(config: EngineConfig, observers: readonly string[], 
     seat: { name: `seat-${seatRegion}`, region: seatRegion, leaderSinceMs: LONG_AGO_MS, followedFresh: true },
     isSeatCut: false,
     isReadable: true,
+    applyMs: 0,
+    workOn: new Set(),
     signals: {},
     seatViews: [],
     vetoes: {},
@@ -127,6 +138,7 @@ export const appKey = (region: string, vip: string): string => `${region}/${vip}
 /** One step of everything, in the order in which it would happen. Returns the decision if one was made. */
 export function stepWorld(world: World): Decision | undefined {
   world.nowMs += STEP_MS;
+  beginWork(world);
   for (const agent of world.agents) {
     receiveOrder(world, agent);
     reflex(world, agent, world.nowMs);
@@ -141,6 +153,15 @@ export function stepWorld(world: World): Decision | undefined {
   return evaluate(world);
 }
 
+/** Whoever was told that a region does not act any more starts to work on it. */
+function beginWork(world: World): void {
+  for (const region of world.workOn) {
+    if (Object.values(world.policy.vips).some((vip) => vip.acting === region)) continue;
+    for (const vip of world.config.vips) world.apps.set(appKey(region, vip.name), 'down');
+    world.workOn.delete(region);
+  }
+}
+
 function receiveOrder(world: World, agent: Agent): void {
   const order = world.pending.get(agent.name);
   if (order === undefined || agent.state !== 'up' || agent.isCut || world.isSeatCut) return;
@@ -151,7 +172,11 @@ function receiveOrder(world: World, agent: Agent): void {
 
 /** What the agent announces follows its order and its application, and Route Server follows the agent. */
 function reflex(world: World, agent: Agent, sinceMs: number): void {
-  if (agent.state === 'off' && world.nowMs - agent.stateSinceMs >= HOLD_TIME_MS) agent.held.clear();
+  if (agent.state === 'off' && world.nowMs - agent.stateSinceMs >= HOLD_TIME_MS) {
+    agent.sent.clear();
+    agent.held.clear();
+  }
+  applyRoutes(world, agent);
   if (agent.state !== 'up') return;
   for (const row of agent.order?.vips ?? []) {
     const app = world.apps.get(appKey(agent.region, row.vip)) ?? 'up';
@@ -170,7 +195,8 @@ function announce(world: World, agent: Agent, row: Order['vips'][number], isFall
   const before = agent.announced.get(row.vip);
   if (row.state === 'withheld') {
     agent.announced.delete(row.vip);
-    agent.held.delete(row.vip);
+    agent.sent.set(row.vip, undefined);
+    applyRoutes(world, agent);
     return;
   }
   const { ladder } = world.config;
@@ -180,8 +206,24 @@ function announce(world: World, agent: Agent, row: Order['vips'][number], isFall
   if (before?.prepend !== prepend || before.rung !== rung || before.lastResort !== isFallen) {
     agent.announced.set(row.vip, { rung, prepend, lastResort: isFallen, sinceMs });
   }
-  if (agent.sessionsUp > 0) agent.held.set(row.vip, prepend);
-  else agent.held.delete(row.vip);
+  if (agent.sessionsUp > 0) agent.sent.set(row.vip, prepend);
+  else {
+    // With the session its routes go, at once.
+    agent.sent.delete(row.vip);
+    agent.held.delete(row.vip);
+  }
+  applyRoutes(world, agent);
+}
+
+/** Route Server takes a change as soon as its last one of this route is old enough; until then the newest waits. */
+function applyRoutes(world: World, agent: Agent): void {
+  for (const [vip, prepend] of agent.sent) {
+    if (agent.held.get(vip) === prepend) continue;
+    if (world.nowMs - (agent.appliedAtMs.get(vip) ?? 0) < world.applyMs) continue;
+    agent.appliedAtMs.set(vip, world.nowMs);
+    if (prepend === undefined) agent.held.delete(vip);
+    else agent.held.set(vip, prepend);
+  }
 }
 
 function sendReport(world: World, agent: Agent): void {

@@ -16,6 +16,9 @@
 //   view NAME hears|misses REGION,...      another seat's view
 //   veto on|off
 //   ledger rebuilt
+//   work a                           people stop a's applications as soon as a does not act any more
+//   deploy routeServer=30s           Route Server applies one change of a route in this time
+//   repeat 5 | app a slow | run 20s | app a up | run 20s
 //   wire [vip]  /  explain vip  /  users vip
 import { explainAction, explainBlocked, explainVip } from '../../functions/engine/explain.ts';
 import type { Decision, Intent } from '../../functions/engine/types.ts';
@@ -39,11 +42,36 @@ interface Tale {
   lines: string[];
   /** What was last said of a thing, so that only news is told. */
   readonly said: Map<string, string>;
+  readonly toll: { unansweredMs: number; astrayMs: number; moves: number };
+}
+
+/** What users and operators had to bear. */
+export interface Toll {
+  /** Users of any vip got no answer. */
+  readonly unansweredMs: number;
+  /** Users of any vip were answered by another region than the one that acts. */
+  readonly astrayMs: number;
+  /** Changes of the acting region: each breaks connections. */
+  readonly moves: number;
+}
+
+const newTale = (): Tale => ({
+  world: begin([]),
+  lines: [],
+  said: new Map(),
+  toll: { unansweredMs: 0, astrayMs: 0, moves: 0 },
+});
+
+/** Follows command lines and tells their trace and toll. */
+export function tellCommands(commands: readonly string[]): { readonly lines: readonly string[]; readonly toll: Toll } {
+  const tale = newTale();
+  for (const line of commands) runCommand(tale, line.trim().split(/\s+/));
+  return { lines: tale.lines, toll: tale.toll };
 }
 
 /** Runs a whole scenario file and returns it with its traces as they are now. */
 export function runScenario(text: string): string {
-  const tale: Tale = { world: begin([]), lines: [], said: new Map() };
+  const tale = newTale();
   const blocks = text.split(/\n{2,}/).filter((block) => block.trim() !== '');
   return `${blocks.map((block) => runBlock(tale, block)).join('\n\n')}\n`;
 }
@@ -93,6 +121,8 @@ const NOT_GUARDS = new Set([
   'routeChange',
   'signals',
   'window',
+  'routeServer',
+  'penalty',
 ]);
 
 function begin(words: readonly string[]): World {
@@ -116,16 +146,16 @@ function begin(words: readonly string[]): World {
     guards: {
       ...guards,
       ...(o.has('guardMode') ? { mode: o.get('guardMode') } : {}),
+      ...(o.get('penalty') === 'off' ? { flapPenalty: { perMove: 0 } } : {}),
       ...(window === undefined ? {} : { failbackWindows: [{ from: window[0], to: window[1] }] }),
     },
     timing: { routeChangeSeconds: secondsOf(o.get('routeChange') ?? '30') },
     ...(o.has('step') ? { step: Number(o.get('step')) } : {}),
   });
-  return createWorld(
-    config,
-    (o.get('observers') ?? '').split(',').filter((name) => name !== ''),
-    o.get('seat') ?? 'w',
-  );
+  const observers = (o.get('observers') ?? '').split(',').filter((name) => name !== '');
+  const world = createWorld(config, observers, o.get('seat') ?? 'w');
+  world.applyMs = secondsOf(o.get('routeServer') ?? '0s') * 1000;
+  return world;
 }
 
 const COMMANDS: Readonly<Record<string, (tale: Tale, words: readonly string[]) => void>> = {
@@ -198,6 +228,15 @@ const COMMANDS: Readonly<Record<string, (tale: Tale, words: readonly string[]) =
     world.vetoes = what === 'on' ? { orders: { atMs: world.nowMs, detail: 'change freeze' } } : {};
   },
   ledger: ({ world }) => rebuildLedger(world),
+  work: ({ world }, [region = '']) => {
+    world.workOn.add(region);
+  },
+  repeat: (tale, [times, ...words]) => {
+    const commands = words.join(' ').split('|');
+    for (let i = 0; i < Number(times); i += 1) {
+      for (const command of commands.slice(1)) runCommand(tale, command.trim().split(/\s+/));
+    }
+  },
   wire: (tale, [vip = 'orders']) => tellWire(tale, vip),
   explain: (tale, [vip = 'orders']) => {
     const { world } = tale;
@@ -254,9 +293,21 @@ function intentOf(world: World, words: readonly string[]): Intent {
 
 function run(tale: Tale, durationMs: number): void {
   for (let passedMs = 0; passedMs < durationMs; passedMs += STEP_MS) {
+    const before = tale.world.policy;
     const decision = stepWorld(tale.world);
     if (decision !== undefined) tell(tale, decision);
+    count(tale, before);
     for (const vip of tale.world.config.vips) tellOnce(tale, `users ${vip.name}`, usersText(tale.world, vip.name));
+  }
+}
+
+function count({ world, toll }: Tale, before: World['policy']): void {
+  for (const { name, mode } of world.config.vips) {
+    const { answering } = served(world, name);
+    const acting = world.policy.vips[name]?.acting ?? '';
+    if (answering.length === 0) toll.unansweredMs += STEP_MS;
+    else if (mode === 'primary-backup' && !answering.includes(acting)) toll.astrayMs += STEP_MS;
+    if (before.vips[name]?.acting !== acting) toll.moves += 1;
   }
 }
 
