@@ -384,13 +384,13 @@ export function sequenceOf(state: AgentState, group: string): Sequence {
   return { epoch: order?.epoch ?? 0, generation: order?.generation ?? 0 };
 }
 
+const resendMs = ({ pacing }: VipState): number => pacing.resendAtMs ?? Number.POSITIVE_INFINITY;
+const dueMs = (vip: VipState): number => Math.min(nextHealthMs(vip.health), resendMs(vip));
+
 /** When the step wants a tick at the latest. */
 export function nextTickMs(state: AgentState): number {
   let next = state.phase === 'running' || state.phase === 'gone' ? Number.POSITIVE_INFINITY : state.phaseEndsMs;
-  for (const vip of state.vips.values()) {
-    if (state.phase === 'running') next = Math.min(next, nextHealthMs(vip.health));
-    if (vip.pacing.resendAtMs !== undefined) next = Math.min(next, vip.pacing.resendAtMs);
-  }
+  next = Math.min(next, SplitMap.of(state.vips).least(state.phase === 'running' ? dueMs : resendMs));
   for (const { resendAtMs = next } of state.gone.values()) next = Math.min(next, resendAtMs);
   if (state.phase === 'running') {
     for (const override of state.overrides.values()) next = Math.min(next, override.expiresAtMs);

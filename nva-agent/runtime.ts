@@ -14,6 +14,7 @@ import {
   nextTickMs,
   step,
 } from './agent.ts';
+import { Alarm } from './alarm.ts';
 import { type Applications, createApplications } from './applications.ts';
 import { CEASE } from './bgp/iana.ts';
 import type { SessionEvent } from './bgp/session.ts';
@@ -62,8 +63,6 @@ export interface RunningAgent {
   readonly gone: Promise<void>;
 }
 
-/** Longest timer Node keeps. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 /** RFC 9003 text of our CEASE. */
 const SHUTDOWN_TEXT = 'anycast-agent is stopping';
 
@@ -96,7 +95,7 @@ class AgentRuntime implements RunningAgent {
   readonly #reporting: Reporting;
   readonly #applications: Applications;
   readonly #dataPlane: DataPlaneWiring;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #alarm: Alarm;
   readonly #startedAtMs: number;
   readonly #counts = { orders: {} as Record<string, number>, probes: 0 };
   #isStarted = false;
@@ -113,6 +112,11 @@ class AgentRuntime implements RunningAgent {
     this.#state = newAgent(this.#plan, [], [], this.#startedAtMs);
     this.gone = new Promise((resolve) => {
       this.#settleGone = resolve;
+    });
+    this.#alarm = new Alarm({
+      nowMs: this.#clock.nowMs,
+      dueMs: () => nextTickMs(this.#state),
+      ring: () => this.#dispatch({ type: 'tick' }),
     });
     this.#applications = createApplications((heard) => {
       this.#dispatch(heard);
@@ -272,15 +276,12 @@ class AgentRuntime implements RunningAgent {
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
-    if (this.#state.phase === 'gone' || !this.#isStarted) return;
-    const waitMs = Math.ceil(nextTickMs(this.#state) - this.#clock.nowMs());
-    if (waitMs > TIMER_MS_MAX) return;
-    this.#timer = setTimeout(() => this.#dispatch({ type: 'tick' }), Math.max(0, waitMs));
+    if (this.#state.phase === 'gone' || !this.#isStarted) this.#alarm.clear();
+    else this.#alarm.set();
   }
 
   async #leave(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#alarm.clear();
     this.#applications.stop();
     await this.#speaker?.stop(CEASE.ADMINISTRATIVE_SHUTDOWN, SHUTDOWN_TEXT);
     await this.#reporting.end();

@@ -3,6 +3,9 @@
 
 const PARTS = 16;
 
+/** By part: the least value of a measure. A part never changes, so neither does this. */
+const LEAST = new WeakMap<object, WeakMap<object, number>>();
+
 /** Iterates in no order worth relying on. */
 export class SplitMap<V> implements ReadonlyMap<string, V> {
   readonly #parts: readonly ReadonlyMap<string, V>[];
@@ -23,6 +26,11 @@ export class SplitMap<V> implements ReadonlyMap<string, V> {
   with(key: string, value: V): SplitMap<V> {
     const index = partOf(key);
     return new SplitMap(this.#parts.with(index, new Map(this.#parts[index]).set(key, value)));
+  }
+
+  /** The least that `measure` says of any value, Infinity without values. Give the same function each time: parts remember it. */
+  least(measure: (value: V) => number): number {
+    return this.#parts.reduce((least, part) => Math.min(least, leastOf(part, measure)), Number.POSITIVE_INFINITY);
   }
 
   get size(): number {
@@ -56,6 +64,18 @@ export class SplitMap<V> implements ReadonlyMap<string, V> {
   [Symbol.iterator](): MapIterator<[string, V]> {
     return this.entries();
   }
+}
+
+function leastOf<V>(part: ReadonlyMap<string, V>, measure: (value: V) => number): number {
+  const remembered = LEAST.get(measure) ?? new WeakMap<object, number>();
+  LEAST.set(measure, remembered);
+  let least = remembered.get(part);
+  if (least === undefined) {
+    least = Number.POSITIVE_INFINITY;
+    for (const value of part.values()) least = Math.min(least, measure(value));
+    remembered.set(part, least);
+  }
+  return least;
 }
 
 /** FNV-1a, folded to a part. */

@@ -69,6 +69,12 @@ export const IN_FLIGHT_MAX = 8;
 export const RECOVERY_GAP_MS = 200;
 /** After a broken recovery the next one takes this many times `recover` passes in a row. */
 const BROKEN_RECOVERY_FACTOR = 2;
+/** Probes of many vips start together this often: a wake-up costs more than the probe it makes. */
+export const SLOT_MS_MAX = 50;
+/** An interval has at least so many slots, so that a slot moves a probe by a twentieth of it at most. */
+const SLOTS_MIN = 20;
+/** Epoch milliseconds in slots are no whole numbers to the last bit. */
+const SLOT_ROUNDING = 1e-3;
 /** A fall out of a mixed window weighs as much as this many crashes. */
 const FLAPPING_FALL_WEIGHT = 3;
 
@@ -220,9 +226,15 @@ function wantedConfirmations(health: VipHealth, rule: HealthRule): number {
   return Math.min(rule.confirmationsInFlight, Math.max(1, run - health.window.failRun));
 }
 
-/** The next point of the vip's own grid that lies ahead: a late tick neither shifts the grid nor makes up for lost probes. */
+/**
+ * The next point of the vip's own grid that lies ahead: a late tick neither shifts the grid nor makes up for lost probes.
+ * Grids meet in slots that all vips of an interval share, so that many probes cost one wake-up of the processor.
+ */
 function nextOnGrid(dueMs: number, intervalMs: number, nowMs: number): number {
-  return dueMs + intervalMs * (Math.floor((nowMs - dueMs) / intervalMs) + 1);
+  const nextMs = dueMs + intervalMs * (Math.floor((nowMs - dueMs) / intervalMs) + 1);
+  // A whole number of slots makes an interval: a grid that has met its slot stays on it.
+  const slotMs = intervalMs / Math.max(SLOTS_MIN, Math.ceil(intervalMs / SLOT_MS_MAX));
+  return Math.ceil(nextMs / slotMs - SLOT_ROUNDING) * slotMs;
 }
 
 /** When this vip wants a tick at the latest. */

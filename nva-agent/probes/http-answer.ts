@@ -54,12 +54,24 @@ function parseHead(text: string): HttpHead | undefined {
   const [statusLine = '', ...lines] = text.split('\r\n');
   const status = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(statusLine)?.[1];
   if (status === undefined) return undefined;
+  let headers: Map<string, string> | undefined;
+  return {
+    status: Number(status),
+    // Most probes ask for the status only.
+    get headers() {
+      headers ??= headersOf(lines);
+      return headers;
+    },
+  };
+}
+
+function headersOf(lines: readonly string[]): Map<string, string> {
   const headers = new Map<string, string>();
   for (const line of lines) {
     const colon = line.indexOf(':');
     if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
   }
-  return { status: Number(status), headers };
+  return headers;
 }
 
 function withoutChunks(bytes: Buffer): Buffer {

@@ -3,24 +3,46 @@
 import type { ProbeConfig } from '../../shared/topology-schema.ts';
 import type { ProbeOutcome } from '../health/window.ts';
 import { httpTarget } from '../plan.ts';
-import { converse, type Verdict } from './connection.ts';
+import { type ConnectionTarget, converse, type Verdict } from './connection.ts';
 import { HttpAnswer } from './http-answer.ts';
 
 export type HttpProbe = Extract<ProbeConfig, { type: 'http' | 'https' }>;
 
 export function probeHttp(probe: HttpProbe, timeoutMs: number): Promise<ProbeOutcome> {
-  const target = httpTarget(probe.url);
-  if (target === undefined) return Promise.resolve({ type: 'unknown', detail: `${probe.url} is no http URL` });
+  const asked = prepare(probe);
+  if (asked === undefined) return Promise.resolve({ type: 'unknown', detail: `${probe.url} is no http URL` });
   const answer = new HttpAnswer();
-  const isTls = probe.url.startsWith('https:');
-  return converse({ ...target, ...(isTls ? { tls: { verify: probe.verifyTls } } : {}) }, timeoutMs, {
+  return converse(asked.target, timeoutMs, {
     begin: (socket) => {
-      socket.write(requestText(target.path, authority(probe.url), probe.headers));
+      socket.write(asked.request);
       return undefined;
     },
     data: (chunk) => judge(answer, chunk, probe),
     end: () => judgeBody(answer, probe, 'closed before a whole answer'),
   });
+}
+
+interface Asked {
+  readonly target: ConnectionTarget;
+  readonly request: Buffer;
+}
+
+/** Where each probe goes and what it says: the same every second, so it is put together once. */
+const PREPARED = new WeakMap<HttpProbe, Asked>();
+
+function prepare(probe: HttpProbe): Asked | undefined {
+  const known = PREPARED.get(probe);
+  if (known !== undefined) return known;
+  const found = httpTarget(probe.url);
+  if (found === undefined) return undefined;
+  const { host, port, path } = found;
+  const tls = probe.url.startsWith('https:') ? { tls: { verify: probe.verifyTls } } : {};
+  const asked = {
+    target: { host, port, ...tls },
+    request: Buffer.from(requestText(path, authority(probe.url), probe.headers)),
+  };
+  PREPARED.set(probe, asked);
+  return asked;
 }
 
 const authority = (url: string): string => /^https?:\/\/([^/?#]+)/.exec(url)?.[1] ?? '';

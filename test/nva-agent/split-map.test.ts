@@ -3,6 +3,8 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SplitMap } from '../../nva-agent/split-map.ts';
 
+const itself = (value: number): number => value;
+
 test('answers like a map, whatever is put in', () => {
   fc.assert(
     fc.property(
@@ -23,6 +25,8 @@ test('answers like a map, whatever is put in', () => {
         });
         expect(new Map(seen)).toEqual(new Map(replaced));
         expect([...replaced.values()].length).toBe(replaced.size);
+        expect(split.least(itself)).toBe(Math.min(...plain.values()));
+        expect(replaced.least(itself)).toBe(Math.min(...new Map(plain).set(key, value).values()));
       },
     ),
     { numRuns: 100 },

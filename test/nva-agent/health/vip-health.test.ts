@@ -5,6 +5,7 @@ import {
   IN_FLIGHT_MAX,
   newHealth,
   RECOVERY_GAP_MS,
+  SLOT_MS_MAX,
   stepHealth,
   type VipHealth,
 } from '../../../nva-agent/health/vip-health.ts';
@@ -44,6 +45,38 @@ describe('birth', () => {
     expect(stepHealth(newHealth(0, 300), RULE, { type: 'tick' }, 299).probes).toBe(0);
     expect(stepHealth(newHealth(0, 300), RULE, { type: 'tick' }, 300).probes).toBe(1);
   });
+});
+
+describe('slots', () => {
+  /** When the next twenty probes start, for a vip whose first is due at `firstMs` of a clock that began at `originMs`. */
+  function starts(firstMs: number, originMs: number, intervalMs: number): number[] {
+    let health = newHealth(originMs, firstMs);
+    return Array.from({ length: 20 }, () => {
+      const atMs = health.nextProbeMs;
+      const passed = { type: 'probed', outcome: { type: 'pass', latencyMs: 1 } } as const;
+      const rule = { ...RULE, intervalMs };
+      health = stepHealth(stepHealth(health, rule, { type: 'tick' }, atMs).health, rule, passed, atMs).health;
+      return atMs;
+    });
+  }
+
+  test.each([100, 250, 1000, 1010, 5010, 300_000])(
+    'vips probed every %i ms start in common slots and keep the interval',
+    (intervalMs) => {
+      const slotMs = intervalMs / Math.max(20, Math.ceil(intervalMs / SLOT_MS_MAX));
+      const originMs = 1_795_330_000_123.456;
+      for (const firstMs of [0, 1, intervalMs / 3, intervalMs - 1]) {
+        const [first = 0, ...later] = starts(firstMs, originMs, intervalMs);
+        const moved = (later[0] ?? 0) - first - intervalMs;
+        expect(moved).toBeGreaterThan(-slotMs / 100);
+        expect(moved).toBeLessThanOrEqual(slotMs);
+        later.forEach((atMs, i) => {
+          expect(Math.abs(atMs - (later[0] ?? 0) - i * intervalMs)).toBeLessThan(1);
+          expect(Math.abs(atMs / slotMs - Math.round(atMs / slotMs))).toBeLessThan(0.01);
+        });
+      }
+    },
+  );
 });
 
 describe('the fall', () => {
