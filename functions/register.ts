@@ -1,5 +1,5 @@
 // Registers every function of the control plane with the Functions runtime, on the given ports.
-import { app, type HttpMethod } from '@azure/functions';
+import { app, type HttpMethod, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { auditAhead } from './activities/audit-ahead.ts';
 import { decideAndCommit } from './activities/decide-and-commit.ts';
@@ -15,7 +15,7 @@ import { startDrills } from './activities/start-drills.ts';
 import { startVerify } from './activities/start-verify.ts';
 import { verifyStep } from './activities/verify-step.ts';
 import type { Plane } from './deployment.ts';
-import { answer } from './http/call.ts';
+import { answer, type Client } from './http/call.ts';
 import { drill } from './orchestrators/drill.ts';
 import { evaluate } from './orchestrators/evaluate.ts';
 import { ORCHESTRATIONS } from './orchestrators/names.ts';
@@ -42,15 +42,29 @@ export function registerControlPlane(plane: Plane): void {
   });
   for (const route of createRoutes()) {
     // Function names are shared with the orchestrations, and `operation` is both.
-    df.app.client.http(`http-${route.name}`, {
+    app.http(`http-${route.name}`, {
       route: route.path,
       methods: [...route.methods] as HttpMethod[],
       // The token is verified in code, whatever stands in front.
       authLevel: 'anonymous',
-      handler: (request, client, context) => answer(route, { plane, client, request, log: context }),
+      extraInputs: [df.input.durableClient()],
+      handler: (request, context) => answer(route, { plane, client: clientOf(context), request, log: context }),
     });
   }
   app.setup({ enableHttpStream: false });
+}
+
+/** Made when something is started: most calls start nothing, and a client costs more than taking a report. */
+function clientOf(context: InvocationContext): Client {
+  let made: df.DurableClient | undefined;
+  const client = (): df.DurableClient => {
+    made ??= df.getClient(context);
+    return made;
+  };
+  return {
+    startNew: (...given) => client().startNew(...given),
+    getStatus: (...given) => client().getStatus(...given),
+  };
 }
 
 function registerActivities(plane: Plane): void {

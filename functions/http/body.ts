@@ -5,6 +5,9 @@ import { type ProblemDocument, problem } from '../../shared/errors.ts';
 import { err, ok, type Result } from '../../shared/result.ts';
 import { pathText } from '../../shared/topology.ts';
 
+/** Text that is not UTF-8 is no JSON (RFC 8259 section 8.1). */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** The parsed body, or the problem document to answer with. */
 export async function readBody<T extends z.ZodType>(
   request: HttpRequest,
@@ -17,7 +20,7 @@ export async function readBody<T extends z.ZodType>(
   }
   let value: unknown;
   try {
-    value = bytes.length === 0 ? {} : JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    value = bytes.length === 0 ? {} : JSON.parse(utf8.decode(bytes));
   } catch {
     return err(problem(400, 'not-json', 'Body is not JSON'));
   }
@@ -38,7 +41,13 @@ export async function readBody<T extends z.ZodType>(
 
 /** Undefined when there is more than allowed; stops reading then. */
 async function readBytes(request: HttpRequest, bytesMax: number): Promise<Uint8Array | undefined> {
-  if (Number(request.headers.get('content-length') ?? 0) > bytesMax) return undefined;
+  const announced = Number(request.headers.get('content-length') ?? Number.NaN);
+  if (announced > bytesMax) return undefined;
+  // HTTP holds the sender to the length it announced, so this much may be taken at once.
+  if (announced <= bytesMax) {
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    return bytes.length > bytesMax ? undefined : bytes;
+  }
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {

@@ -81,16 +81,21 @@ async function serve(
   }
 }
 
-async function readBody(message: IncomingMessage, bytesMax: number): Promise<Buffer> {
-  if (Number(message.headers['content-length'] ?? 0) > bytesMax) throw new BodyTooLarge();
+/** Rejects when it is larger than allowed, or when the sender goes away within it. */
+function readBody(message: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  if (Number(message.headers['content-length'] ?? 0) > bytesMax) return Promise.reject(new BodyTooLarge());
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
+  message.on('data', (chunk: Buffer) => {
     length += chunk.length;
-    if (length > bytesMax) throw new BodyTooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+    if (length <= bytesMax) chunks.push(chunk);
+    else reject(new BodyTooLarge());
+  });
+  message.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+  message.on('error', reject);
+  message.on('close', () => reject(new Error('the sender went away')));
+  return promise;
 }
 
 async function stop(server: Server, withinMs: number): Promise<void> {

@@ -74,9 +74,17 @@ function toRpcRequest(
   };
 }
 
-function requestHeaders(message: IncomingMessage): Record<string, string> {
-  const entries = Object.entries(message.headersDistinct).map(([name, values]) => [name, (values ?? []).join(', ')]);
-  return Object.fromEntries(entries);
+/** Names in lower case; what is sent several times is one value (RFC 9110 section 5.3). */
+function requestHeaders({ rawHeaders }: IncomingMessage): Record<string, string> {
+  // Without a prototype, so that a header may be called `constructor`.
+  const headers: Record<string, string> = Object.create(null);
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] ?? '').toLowerCase();
+    const value = rawHeaders[i + 1] ?? '';
+    const known = headers[name];
+    headers[name] = known === undefined ? value : `${known}, ${value}`;
+  }
+  return headers;
 }
 
 /** A function that fails is answered with an empty 500, as the host does: its error goes to the log only. */

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { ManagedIdentityCredential } from '@azure/identity';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createAgentChannel } from '../../../functions/adapters/agent-https.ts';
 import { createArmRoutes, parseAsPath, parseLearned, parseResourceId } from '../../../functions/adapters/arm-routes.ts';
 import { createEntraTokens } from '../../../functions/adapters/entra-tokens.ts';
@@ -104,6 +104,38 @@ describe('tokens of Entra ID', () => {
     const none = Buffer.from('{"alg":"none"}').toString('base64url');
     for (const token of [`${head}.${forged}.${signature}`, `${none}.${forged}.`, 'abc', '']) {
       expect(await verify(token)).toMatchObject({ type: 'refused' });
+    }
+  });
+
+  test('are remembered for minutes, not beyond their end, and not when the clock is set back', async () => {
+    const { ENTRA_ISSUER = '', ENTRA_JWKS_URI = '' } = azure.environmentOf('func');
+    const startMs = Date.now();
+    let nowMs = startMs;
+    const options = { issuer: ENTRA_ISSUER, jwksUri: ENTRA_JWKS_URI, audience: AUDIENCE, nowMs: () => nowMs };
+    const tokens = createEntraTokens(options);
+    const token = await azure.token('agent', { audience: AUDIENCE, lifetimeSeconds: 120 });
+    const first = await tokens.verify(token);
+    expect(first).toMatchObject({ type: 'verified' });
+    const signed = jest.spyOn(globalThis.crypto.subtle, 'verify');
+    try {
+      nowMs += 100_000;
+      expect(await tokens.verify(token)).toEqual(first);
+      expect(signed).toHaveBeenCalledTimes(0);
+      expect(await tokens.verify(`${token.slice(0, -4)}AAAA`)).toMatchObject({ type: 'refused' });
+      expect(signed).toHaveBeenCalledTimes(1);
+      nowMs = startMs - 1;
+      await tokens.verify(token);
+      expect(signed).toHaveBeenCalledTimes(2);
+      nowMs = startMs + 181_000;
+      expect(await tokens.verify(token)).toMatchObject({ type: 'refused', code: 'token-expired' });
+      const long = await azure.token('agent', { audience: AUDIENCE, lifetimeSeconds: 7200 });
+      await tokens.verify(long);
+      nowMs += 301_000;
+      signed.mockClear();
+      expect(await tokens.verify(long)).toMatchObject({ type: 'verified' });
+      expect(signed).toHaveBeenCalledTimes(1);
+    } finally {
+      signed.mockRestore();
     }
   });
 
