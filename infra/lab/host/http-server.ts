@@ -94,7 +94,9 @@ function readBody(message: IncomingMessage, bytesMax: number): Promise<Buffer> {
   });
   message.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
   message.on('error', reject);
-  message.on('close', () => reject(new Error('the sender went away')));
+  message.on('close', () => {
+    if (!message.complete) reject(new Error('the sender went away'));
+  });
   return promise;
 }
 
