@@ -11,9 +11,15 @@ export type StorageAccount =
   | { readonly type: 'connection-string'; readonly text: string }
   | { readonly type: 'identity'; readonly blobUrl: string; readonly credential: TokenCredential };
 
-/** Retrying is the orchestrations' business: each call is tried once. */
+/**
+ * Retrying what failed is the orchestrations' business. But a connection the other end has closed for being idle fails the
+ * one call that meets it there, and says nothing of storage: that call is made once more, at once. All writes can be repeated.
+ */
+const BLOB_RETRY = { maxTries: 2, retryDelayInMs: 50, tryTimeoutInMs: STORAGE_TIMEOUT_MS };
+const TABLE_RETRY = { maxRetries: 1, retryDelayInMs: 50, maxRetryDelayInMs: 200 };
+
 export function containerOf(account: StorageAccount, name: string): ContainerClient {
-  const retryOptions = { maxTries: 1, tryTimeoutInMs: STORAGE_TIMEOUT_MS };
+  const retryOptions = BLOB_RETRY;
   const service =
     account.type === 'connection-string'
       ? BlobServiceClient.fromConnectionString(account.text, { retryOptions })
@@ -22,10 +28,10 @@ export function containerOf(account: StorageAccount, name: string): ContainerCli
 }
 
 export function tableOf(account: StorageAccount, name: string): TableClient {
-  const options = { retryOptions: { maxRetries: 0 }, allowInsecureConnection: true };
+  const options = { retryOptions: TABLE_RETRY, allowInsecureConnection: true };
   return account.type === 'connection-string'
     ? TableClient.fromConnectionString(account.text, name, options)
-    : new TableClient(tableUrl(account.blobUrl), name, account.credential, { retryOptions: { maxRetries: 0 } });
+    : new TableClient(tableUrl(account.blobUrl), name, account.credential, { retryOptions: TABLE_RETRY });
 }
 
 /** The table endpoint beside a blob endpoint: `https://x.blob.core.windows.net` -> `https://x.table.core.windows.net`. */

@@ -1,4 +1,5 @@
 // One contract for every store, kept by the in-memory ones and by the real ones on Azurite.
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createBlobLedger } from '../../../functions/adapters/blob-ledger.ts';
 import { createMemoryProofs, createMemoryReports } from '../../../functions/adapters/memory/memory-evidence.ts';
@@ -207,6 +208,50 @@ describe.each(kinds)('%s', (_name, stores) => {
     });
   });
 });
+
+test('a connection that was closed for being idle costs a second try, not an error', async () => {
+  let resets = 0;
+  // Forwards, and resets a connection at its second request: what a front end does to one that was idle too long.
+  const open = new Set<Socket>();
+  const edge = (port: number) =>
+    createServer((near) => {
+      const far = connect(port, '127.0.0.1');
+      open.add(near);
+      let requests = 0;
+      near.on('data', (chunk) => {
+        requests += /^[A-Z]+ \//.test(chunk.toString('latin1')) ? 1 : 0;
+        resets += requests > 1 ? 1 : 0;
+        if (requests > 1) near.resetAndDestroy();
+        else far.write(chunk);
+      });
+      far.on('data', (chunk) => near.write(chunk));
+      far.on('error', () => near.destroy());
+      near.on('error', () => far.destroy());
+      near.on('close', () => far.destroy());
+    });
+  const edges: Server[] = [];
+  let text = azurite.connectionString;
+  for (const [endpoint, port] of azurite.connectionString.matchAll(/127\.0\.0\.1:(\d+)/g)) {
+    const server = edge(Number(port));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+    edges.push(server);
+    text = text.replace(endpoint, `127.0.0.1:${(server.address() as AddressInfo).port}`);
+  }
+  try {
+    const account = { type: 'connection-string', text } as const;
+    const ledger = createBlobLedger(containerOf(account, 'anycast-ledger'));
+    const outbox = createTableOutbox(tableOf(account, 'anycastoutbox'));
+    await outbox.append('idle', records(1));
+    for (let call = 0; call < 5; call += 1) {
+      expect((await ledger.read('one')).type).toBe('found');
+      expect(await outbox.depth('idle')).toBe(1);
+    }
+    expect(resets).toBeGreaterThan(3);
+  } finally {
+    for (const server of edges) server.close();
+    for (const socket of open) socket.destroy();
+  }
+}, 30_000);
 
 test('storage that does not answer is an operating error in bounded time, and everything goes on afterwards', async () => {
   azurite.pause();
