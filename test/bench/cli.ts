@@ -8,7 +8,7 @@ import { type BenchResult, summarise } from './result.ts';
 
 const RUNS = 20;
 /** The bin of the package, and the line the README gives. */
-const BIN = [process.execPath, '--disable-warning=ExperimentalWarning', 'infra/cli/anycastctl.ts'];
+const BIN = [process.execPath, '--disable-warning=ExperimentalWarning', 'infra/cli/anycastctl.mjs'];
 const NPM = ['npm', 'run', '-s', 'anycastctl', '--'];
 
 /** Figures of `anycastctl status`; beside them the runtime doing nothing, npm doing nothing, and the bare request. */

@@ -1,6 +1,7 @@
 // anycastctl status, watch and explain: looks, and prints what status-text.ts makes of it.
 import type { Status } from '../../../shared/api.ts';
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts';
+import { loadSchemas } from '../schemas.ts';
 import { printJson, type Session } from '../session.ts';
 import { renderStatus } from '../status-text.ts';
 
@@ -9,9 +10,6 @@ export interface StatusOptions {
   readonly isWide: boolean;
 }
 
-const statusSchema = async () => (await import('../../../shared/api.ts')).statusSchema;
-const explainSchema = async () => (await import('../../../shared/api.ts')).explainSchema;
-
 export interface WatchOptions extends StatusOptions {
   readonly everySeconds: number;
   /** Looks before it ends; absent: never. */
@@ -19,7 +17,7 @@ export interface WatchOptions extends StatusOptions {
 }
 
 async function look(session: Session, vip: string | undefined): Promise<Status> {
-  const { value } = await session.client.call('/status', statusSchema);
+  const { value } = await session.client.call('/status', async () => (await loadSchemas()).statusSchema);
   if (vip === undefined || value.ledger !== 'ok') return value;
   const vips = value.vips.filter((one) => one.vip === vip);
   if (vips.length > 0) return { ...value, vips };
@@ -86,7 +84,8 @@ function printChanges(session: Session, status: Status, before: string): string 
 }
 
 export async function showExplanation(session: Session, vip: string): Promise<ExitCode> {
-  const { value } = await session.client.call(`/explain/${encodeURIComponent(vip)}`, explainSchema);
+  const path = `/explain/${encodeURIComponent(vip)}`;
+  const { value } = await session.client.call(path, async () => (await loadSchemas()).explainSchema);
   if (session.json) printJson(session, value);
   else for (const line of value.lines) session.terminal.print(line);
   return EXIT.done;

@@ -1,13 +1,11 @@
 // anycastctl topology: fetches the status and prints the way of one vip, hop by hop.
 import { CliError, EXIT, type ExitCode } from '../exit-codes.ts';
+import { loadSchemas } from '../schemas.ts';
 import { printJson, type Session } from '../session.ts';
 import { type Hop, renderTopology, topologyHops } from '../topology-text.ts';
 
 export async function showTopology(session: Session, name: string): Promise<ExitCode> {
-  const { value } = await session.client.call(
-    '/status',
-    async () => (await import('../../../shared/api.ts')).statusSchema,
-  );
+  const { value } = await session.client.call('/status', async () => (await loadSchemas()).statusSchema);
   const vip = value.vips.find((one) => one.vip === name);
   if (vip === undefined) {
     const why = [`${value.deployment} has: ${value.vips.map((one) => one.vip).join(', ')}.`];
