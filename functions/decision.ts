@@ -142,7 +142,10 @@ function decisionDrafts(
     atMs: nowMs,
     decisionId: snapshot.decisionId,
     correlationId: at.correlationId,
-    snapshotHash: at.snapshotHash,
+    // Asked for by what goes on record: most looks put nothing there.
+    get snapshotHash() {
+      return at.snapshotHash;
+    },
   };
   const [knownBlocked, knownAlerts] = [new Set(ledger.blocked), new Set(ledger.alerts)];
   const ordered = next.orderGeneration === snapshot.nextGeneration && next.delivers;

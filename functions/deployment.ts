@@ -43,12 +43,20 @@ function engineConfig(topology: Topology, group: string): EngineConfig {
   };
 }
 
+type PlacedNva = { readonly region: Region; readonly nva: Nva };
+/** A configuration never changes, so neither does the answer; it is asked for many times in each look. */
+const placed = new WeakMap<EngineConfig, readonly PlacedNva[]>();
+
 /** Every NVA that carries a vip of the group, with its region. */
-export function nvasOf(config: EngineConfig): { readonly region: Region; readonly nva: Nva }[] {
+export function nvasOf(config: EngineConfig): readonly PlacedNva[] {
+  const known = placed.get(config);
+  if (known !== undefined) return known;
   const members = new Set(config.vips.flatMap((vip) => vip.regions));
-  return config.topology.regions
+  const found = config.topology.regions
     .filter((region) => members.has(region.name))
     .flatMap((region) => region.nvas.map((nva) => ({ region, nva })));
+  placed.set(config, found);
+  return found;
 }
 
 /** The groups that this NVA carries vips of. */

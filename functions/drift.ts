@@ -40,11 +40,10 @@ export function findDrift(ledger: Ledger, sight: Sight, config: EngineConfig, no
       const changedAtMs = ledger.policy.vips[row.vip]?.changedAtMs ?? nowMs;
       const expected = expectedPath(nva, row, heard.report);
       if (expected === undefined || nowMs - changedAtMs < settleMs || reflexAgeMs < settleMs) return [];
-      const wanted = expected === 'withheld' ? '' : expected.join(' ');
-      const found = (where: Drift['where'], peer: string, path: readonly number[] | undefined): Drift[] => {
-        const shown = path?.join(' ') ?? '';
-        if (shown === wanted) return [];
-        const detail = `${peer} has ${shown || 'nothing'}, ordered ${wanted || 'nothing'}`;
+      const wanted = expected === 'withheld' ? [] : expected;
+      const found = (where: Drift['where'], peer: string, path: readonly number[] = []): Drift[] => {
+        if (path.length === wanted.length && path.every((asn, i) => asn === wanted[i])) return [];
+        const detail = `${peer} has ${path.join(' ') || 'nothing'}, ordered ${wanted.join(' ') || 'nothing'}`;
         return [{ vip: row.vip, region: region.name, nva: nva.name, peer, where, detail }];
       };
       const sessions = heard.report.sessions.filter((session) => session.state === 'Established');

@@ -79,10 +79,17 @@ export async function changeLedger(
   });
 }
 
+const leaseIds = new Map<string, string>();
+
 /** A lease id must be a GUID. One seat's instances share it, so any of them goes on where another stopped. */
 export function leaseIdOf(seat: string, group: string): string {
-  const hex = createHash('sha256').update(`anycast-lease|${seat}|${group}`).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+  const source = `anycast-lease|${seat}|${group}`;
+  const known = leaseIds.get(source);
+  if (known !== undefined) return known;
+  const hex = createHash('sha256').update(source).digest('hex');
+  const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+  leaseIds.set(source, id);
+  return id;
 }
 
 const betterEar = (plane: Plane, group: string, { evidence, views }: Sight): string | undefined =>

@@ -59,13 +59,18 @@ async function confirmEarly(plane: Plane, group: string, ledger: Ledger): Promis
 function toLook(plane: Plane, held: Held, input: DecideInput): Look {
   const snapshot = toSnapshot(plane, input.group, held.ledger, held.sight);
   const config = plane.deployment.configOf(input.group);
+  let hash: string | undefined;
   return {
     ledger: held.ledger,
     snapshot,
     config,
     nowMs: held.nowMs,
     drift: findDrift(held.ledger, held.sight, config, held.nowMs),
-    snapshotHash: snapshotHash(snapshot),
+    // Of the looks that put something on record only: most do not.
+    get snapshotHash() {
+      hash ??= snapshotHash(snapshot);
+      return hash;
+    },
     correlationId: input.correlationId,
     ...(input.wish && { wish: input.wish }),
   };

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { createRandom, type Random } from '../../infra/lab/seeded-random.ts';
-import { parseTopology } from '../../shared/topology.ts';
-import type { Topology } from '../../shared/topology-schema.ts';
+import { findRefusals } from '../../shared/topology-checks.ts';
+import { type Topology, topologySchema } from '../../shared/topology-schema.ts';
 
 export const FAULT_KINDS = [
   'app-crash',
@@ -120,9 +120,10 @@ function makeTopology(random: Random): Topology {
     flapPenalty: { halfLifeSeconds: 120 },
   };
   if (random.chance(0.3)) draft.observers = [];
-  const parsed = parseTopology(JSON.stringify(draft));
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
-  return parsed.value.topology;
+  const topology = topologySchema.parse(draft);
+  const refusals = findRefusals(topology);
+  if (refusals.length > 0) throw new Error(JSON.stringify(refusals));
+  return topology;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: as above.

@@ -44,7 +44,7 @@ import { tick } from '../../functions/triggers/tick.ts';
 import type { Random } from '../../infra/lab/seeded-random.ts';
 import type { AuditRecord } from '../../shared/audit.ts';
 import { OperatingError } from '../../shared/errors.ts';
-import type { ObserverReport, Report, ReportAnswer } from '../../shared/report.ts';
+import type { ObserverReport, Report, ReportAnswer, ReportSession } from '../../shared/report.ts';
 import type { Seat, Topology } from '../../shared/topology-schema.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
 import { type Activity, DurableHost, type Orchestrator } from './durable-host.ts';
@@ -206,12 +206,12 @@ export class SimSeat {
     return compareSequence(report.order, newest) === 0;
   }
 
-  /** Nothing but its time has changed since this sender's last report. */
+  /** Nothing that a look reads has changed since this sender's last report, but its time. */
   #isAsBefore(name: string, report: Report | ObserverReport): boolean {
     const { reports, observers } = this.evidence.current;
     if ('nva' in report) {
       const known = reports[name]?.report;
-      return known?.vips === report.vips && known.sessions === report.sessions && known.stopping === report.stopping;
+      return known !== undefined && readsTheSame(known, report);
     }
     const known = observers[name]?.report.vips;
     return report.vips.every((vip, i) => vip.failures === 0 && vip.answeredBy === known?.[i]?.answeredBy);
@@ -506,6 +506,40 @@ const neverAging = (nvas: Snapshot['nvas']): Snapshot['nvas'] =>
       return [name, { report: { receivedAtMs: report.receivedAtMs + AGES_MS, report: moved } }];
     }),
   );
+
+/** Windows, latencies and penalties of agents are for people: no look reads them. */
+function readsTheSame(known: Report, report: Report): boolean {
+  if (known.stopping !== report.stopping) return false;
+  const areVipsTheSame =
+    known.vips === report.vips ||
+    report.vips.every(({ local, announced }, i) => {
+      const before = known.vips[i];
+      return (
+        before?.local.verdict === local.verdict &&
+        before.local.sinceMs === local.sinceMs &&
+        before.local.detail === local.detail &&
+        before.announced?.rung === announced?.rung &&
+        before.announced?.prepend === announced?.prepend &&
+        before.announced?.lastResort === announced?.lastResort &&
+        before.announced?.sinceMs === announced?.sinceMs
+      );
+    });
+  if (!areVipsTheSame) return false;
+  return (
+    known.sessions === report.sessions ||
+    report.sessions.every((session, i) => {
+      const before = known.sessions[i];
+      return before?.state === session.state && before.sinceMs === session.sinceMs && sameRoutes(before, session);
+    })
+  );
+}
+
+const sameRoutes = (before: ReportSession, now: ReportSession): boolean =>
+  before.routes.length === now.routes.length &&
+  now.routes.every(({ prefix, asPath }, i) => {
+    const route = before.routes[i];
+    return route?.prefix === prefix && route.asPath.length === asPath.length;
+  });
 
 const senderOf = (report: Report | ObserverReport): string => ('nva' in report ? report.nva : report.observer);
 
