@@ -13,6 +13,7 @@ import { createReportSender, type ReportSender } from './control/report-sender.t
 import { createLog, type LogSink } from './log.ts';
 import { lossOf, newObservation, nextPeriod, type Observation, observe, reportRow } from './observation.ts';
 import { askWho } from './probes/observe.ts';
+import { ThroughputSamples } from './throughput-samples.ts';
 import { AGENT_VERSION } from './version.ts';
 
 export interface ObserverPorts {
@@ -61,6 +62,7 @@ class Observer implements RunningObserver {
   #server: AgentServer | undefined;
   #sender: ReportSender | undefined;
   #seen = new Map<string, Observation>();
+  readonly #samples: ThroughputSamples;
   #documents: readonly { group: string; body: string }[] = [];
   #period: NodeJS.Timeout | undefined;
   #timers = new Map<string, NodeJS.Timeout>();
@@ -73,6 +75,10 @@ class Observer implements RunningObserver {
     this.#clock = ports.clock ?? createClock();
     this.#log = createLog(config.log.level, config.nva, this.#clock.nowMs, ports.logSink);
     this.#metrics = createMetrics(AGENT_VERSION, config.nva);
+    this.#samples = new ThroughputSamples({
+      nowMs: this.#clock.nowMs,
+      onFailure: (vip, detail) => this.#log.warn('no throughput sample', { vip, detail }),
+    });
     this.gone = new Promise((resolve) => {
       this.#settleGone = resolve;
     });
@@ -96,16 +102,24 @@ class Observer implements RunningObserver {
 
   status(): ObserverStatus {
     const nowMs = this.#clock.nowMs();
-    const vips = [...this.#seen].map(([vip, seen]) => reportRow(vip, seen, nowMs));
+    const vips = [...this.#seen].map(([vip, seen]) => this.#row(vip, seen, nowMs));
     return { v: 1, mode: 'observer', observer: this.#config.nva, version: AGENT_VERSION, bootId: this.#bootId, vips };
   }
 
+  #row(vip: string, seen: Observation, nowMs: number): ObserverReport['vips'][number] {
+    const throughput = this.#samples.of(vip);
+    return { ...reportRow(vip, seen, nowMs), ...(throughput === undefined ? {} : { throughput }) };
+  }
+
   #scrape(): Promise<string> {
-    const { observedLoss, registry } = this.#metrics;
+    const { observedLoss, observedThroughput, registry } = this.#metrics;
     observedLoss.reset();
+    observedThroughput.reset();
     for (const [vip, seen] of this.#seen) {
       const loss = lossOf(seen);
       if (loss !== undefined) observedLoss.set({ vip }, loss.share);
+      const throughput = this.#samples.of(vip);
+      if (throughput !== undefined) observedThroughput.set({ vip }, throughput.bytesPerSecond);
     }
     return registry.metrics();
   }
@@ -143,11 +157,13 @@ class Observer implements RunningObserver {
     vips.forEach((vip, i) => {
       this.#schedule(vip, Math.floor((LOOK_INTERVAL_MS * i) / vips.length));
     });
+    this.#samples.configure(vips);
     this.#period = setInterval(() => this.#closePeriod(), this.#config.loadedTopology.timing.reportSeconds * 1000);
   }
 
   #end(): void {
     clearInterval(this.#period);
+    this.#samples.stop();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -201,7 +217,7 @@ class Observer implements RunningObserver {
         transition,
         vips: vips
           .filter((vip) => vip.group === group)
-          .map((vip) => reportRow(vip.name, this.#seen.get(vip.name) ?? newObservation(nowMs), nowMs)),
+          .map((vip) => this.#row(vip.name, this.#seen.get(vip.name) ?? newObservation(nowMs), nowMs)),
       };
       return { group, body: JSON.stringify(report) };
     });

@@ -123,6 +123,10 @@ export const observerReportSchema = z.strictObject({
         outageMs: z.number().min(0),
         /** Share of the newest looks that failed, and how many those are: longer than a period, so that a little loss shows. */
         loss: z.strictObject({ share: z.number().min(0).max(1), looks: z.int().min(1) }).optional(),
+        /** The newest sample of a body read through the vip: how fast it came, of how many bytes, and when it ended. */
+        throughput: z
+          .strictObject({ bytesPerSecond: z.number().min(0), bytes: z.int().min(1), atMs: epochMs })
+          .optional(),
       }),
     )
     .max(4000),

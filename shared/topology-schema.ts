@@ -68,6 +68,13 @@ const healthSchema = z.strictObject({
     .prefault({}),
   /** Keep an idle connection to the application; its loss starts probes at once. */
   sentinel: z.boolean().default(true),
+  fromSeats: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Each seat also asks the application of every region itself, once a tick, with the first http, https or tcp ' +
+        'probe that has {app}; turn it on where seats can reach the applications',
+    ),
   /** Slower than this for most of the window is degraded. */
   degradedLatencyMs: z.number().min(1).optional(),
 });
@@ -153,7 +160,25 @@ const vipSchema = z.strictObject({
   veto: vetoSchema.optional(),
   dataPlane: dataPlaneSchema.prefault({}),
   /** How an observer asks the vip and learns which region answered. */
-  observe: z.strictObject({ url: httpUrl, header: z.string().min(1).default('x-anycast-region') }).optional(),
+  observe: z
+    .strictObject({
+      url: httpUrl,
+      header: z.string().min(1).default('x-anycast-region'),
+      throughput: z
+        .strictObject({
+          url: httpUrl.describe('Something of 64 KiB or more that the vip serves'),
+          everySeconds: seconds(10, 86_400).default(60),
+          bytesMax: z
+            .int()
+            .min(65_536)
+            .max(67_108_864)
+            .default(1_048_576)
+            .describe('Reading stops here, or after five seconds'),
+        })
+        .optional()
+        .describe('Now and then an observer reads so much through the vip and tells how fast it came'),
+    })
+    .optional(),
   serves: z.strictObject({ onPremises: z.boolean().default(true) }).prefault({}),
   communities: z.union([z.array(community).max(32), byRole(z.array(community).max(32))]).default([]),
   med: z.union([z.int().min(0).max(4294967295), byRole(z.int().min(0).max(4294967295))]).optional(),

@@ -20,6 +20,7 @@ export interface AgentMetrics {
   readonly certificateExpiry: Gauge;
   readonly updates: Counter<'peer'>;
   readonly observedLoss: Gauge<'vip'>;
+  readonly observedThroughput: Gauge<'vip'>;
 }
 
 const PROBE_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -59,5 +60,10 @@ export function createMetrics(version: string, nva: string): AgentMetrics {
     certificateExpiry: gauge('certificate_expiry_timestamp_seconds', "Expiry of the agent's own certificate."),
     updates: counter('updates_total', 'UPDATE messages handed to the socket.', ['peer']),
     observedLoss: gauge('observed_loss_ratio', "Share of an observer's newest 600 looks that failed.", ['vip']),
+    observedThroughput: gauge(
+      'observed_throughput_bytes_per_second',
+      'How fast a body came through the vip, in the newest sample; absent after one that failed.',
+      ['vip'],
+    ),
   };
 }
