@@ -26,6 +26,7 @@ const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: 
   backfill: { group: 'control', load: async () => (await import('./backfill.ts')).benchBackfill },
   lab: { group: 'lab', load: async () => (await import('./lab.ts')).benchLab },
   cli: { group: 'operators', load: async () => (await import('./cli.ts')).benchCli },
+  dashboard: { group: 'operators', load: async () => (await import('./dashboard.ts')).benchDashboard },
 };
 
 const RESULTS_FILE = 'test/bench/results.json';

@@ -14,6 +14,8 @@ const ARGUMENTS = [
   '--disable-component-update',
   '--disable-sync',
 ];
+/** For a machine with much else to do. */
+const PATIENCE_MS = 90_000;
 export const WIDE = { width: 1280, height: 900 };
 export const PHONE = { width: 360, height: 740 };
 
@@ -51,6 +53,7 @@ export async function openPage(
     const kept = JSON.stringify({ accessToken: tokenOf(roles), expiresAtMs: Date.now() + 3600_000 });
     await context.addInitScript(`sessionStorage.setItem('anycast.token', ${JSON.stringify(kept)})`);
   }
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.message));

@@ -1,6 +1,6 @@
 // The page: signs in, follows the status, shows the fleet and one vip, starts operations and watches them.
 import { html } from 'htm/preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Operation, Status } from '../../../shared/api.ts';
 import { readIdentity } from './access.ts';
 import { ActionDialog } from './action-dialog.ts';
@@ -100,10 +100,10 @@ function useSelected(): [string | undefined, (vip: string) => void] {
   }, []);
   return [
     selected,
-    (vip) => {
+    useCallback((vip: string) => {
       history.replaceState(null, '', `#${encodeURIComponent(vip)}`);
       setSelected(vip);
-    },
+    }, []),
   ];
 }
 
@@ -138,7 +138,15 @@ function Console({ config, token, onSignedOut }: ConsoleProps) {
   const [wish, setWish] = useState<Wish | undefined>(undefined);
   const [mild, setMild] = useState<MildWish | undefined>(undefined);
   const [operation, setOperation] = useOperation();
-  const vip = status?.vips.find((one) => one.vip === selected) ?? (status && fleetRows(status, '')[0]?.vip);
+  const vip = useMemo(
+    () => status?.vips.find((one) => one.vip === selected) ?? (status && fleetRows(status, '')[0]?.vip),
+    [status, selected],
+  );
+  // The clock draws this every second; the list is drawn when something in it can have changed.
+  const fleet = useMemo(
+    () => status && html`<${Fleet} status=${status} isStale=${isStale} selected=${vip?.vip} onSelect=${select} />`,
+    [status, isStale, vip?.vip, select],
+  );
   const refusal = status && vip && whyDisabled(identity, status, vip, isStale);
   const started = (begun: Operation): void => {
     setWish(undefined);
@@ -154,7 +162,7 @@ function Console({ config, token, onSignedOut }: ConsoleProps) {
     ${
       status &&
       html`<div class="columns">
-      <${Fleet} status=${status} isStale=${isStale} selected=${vip?.vip} onSelect=${select} />
+      ${fleet}
       <div class="details">
         ${operation && html`<${OperationPanel} key=${operation.id} plane=${plane} started=${operation} onCancel=${() => setMild({ type: 'cancel', id: operation.id })} onDismiss=${() => setOperation(undefined)} />`}
         ${vip ? html`<${VipDetail} plane=${plane} status=${status} vip=${vip} ageMs=${ageMs} isStale=${isStale} refusal=${refusal} onAsk=${setWish} onMild=${setMild} />` : html`<main><${Empty} status=${status} /></main>`}

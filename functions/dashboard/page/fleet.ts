@@ -42,15 +42,22 @@ interface RowProps {
   readonly onSelect: (vip: string) => void;
 }
 
+/** Answers come every second or two and hardly ever change a row: one that shows what it showed is not drawn again. */
 function Row({ row: { vip, state }, nowMs, isStale, isSelected, onSelect }: RowProps) {
-  return html`<li>
+  const face = isStale ? UNKNOWN : state;
+  const where = `${vip.mode === 'active-active' ? 'all members' : vip.acting} · ${durationText(nowMs - vip.actingSinceMs)}`;
+  const marks = vip.regions.map(({ region, role, verdict }) => `${region} ${role} ${verdict}`).join();
+  return useMemo(
+    () => html`<li>
     <button type="button" aria-current=${isSelected ? 'true' : undefined} onClick=${() => onSelect(vip.vip)}>
       <span class="name">${vip.vip}</span>
-      <${Face} ...${isStale ? UNKNOWN : state} />
-      <span class="where">${vip.mode === 'active-active' ? 'all members' : vip.acting} · ${durationText(nowMs - vip.actingSinceMs)}</span>
+      <${Face} ...${face} />
+      <span class="where">${where}</span>
       <span class="marks">${vip.regions.map(({ region, verdict, role }) => html`<span class=${`mark ${verdict}`} title=${`${region} ${role} ${verdict}`}>${VERDICT_GLYPHS[verdict]}</span>`)}</span>
     </button>
-  </li>`;
+  </li>`,
+    [vip.vip, face.word, face.tone, where, marks, isSelected, onSelect],
+  );
 }
 
 function Seats({ status }: { status: Status }) {
