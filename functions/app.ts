@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { TokenCredential } from '@azure/identity';
 import { formatFindings } from '../shared/result.ts';
 import { createAgentChannel } from './adapters/agent-https.ts';
+import { appProbe } from './adapters/app-probe.ts';
 import { appServiceCertificates } from './adapters/app-service-certificates.ts';
 import { createBlobLedger } from './adapters/blob-ledger.ts';
 import { createEntraTokens } from './adapters/entra-tokens.ts';
@@ -76,6 +77,7 @@ export function createPlane(settings: Settings, credential: TokenCredential): Pl
     ledger: createBlobLedger(containerOf(account, LEDGER_CONTAINER)),
     reports: createTableReports(tableOf(account, REPORTS_TABLE), settings.seat.name),
     proofs: createTableProofs(tableOf(account, PROOFS_TABLE)),
+    apps: appProbe,
     outbox: createTableOutbox(tableOf(account, OUTBOX_TABLE)),
     orders: agents,
     probe: agents,

@@ -31,8 +31,11 @@ export const ROUTES_TIMEOUT_MS = 25_000;
 export const PEER_STATUS_MS = 300_000;
 export const PEER_STATUS_WINDOW_MS = 900_000;
 export const PEER_STATUS_TIMEOUT_MS = 10_000;
-/** A measurement older than this says nothing of now. */
-export const PEER_STATUS_KEPT_MS = 1_200_000;
+/** Seats ask applications for at most this long, each answer within its own time, so many at once and per look. */
+export const APPS_TIME_MS = 4_000;
+export const APP_TIMEOUT_MS = 1_000;
+export const APPS_AT_ONCE = 16;
+export const APPS_MAX = 400;
 /** Shipping: records a call, calls a run. */
 export const SHIP_BATCH = 500;
 export const SHIP_BATCHES_MAX = 20;

@@ -5,10 +5,18 @@ import type { ApiRole } from '../shared/api.ts';
 import type { AuditRecord } from '../shared/audit.ts';
 import type { Order } from '../shared/order.ts';
 import type { ObserverReport, Report } from '../shared/report.ts';
-import type { Nva, Region, Veto } from '../shared/topology-schema.ts';
+import type { Nva, ProbeConfig, Region, Veto } from '../shared/topology-schema.ts';
 import type { Proof, Sequence } from '../shared/vocabulary.ts';
 import type { Dashboard } from './dashboard/assets.ts';
-import type { LearnedEvidence, SeatView, SignalEvidence, VetoEvidence } from './engine/types.ts';
+import type {
+  LearnedEvidence,
+  PeerStatus,
+  SeatApps,
+  SeatView,
+  SignalEvidence,
+  SignalVerdict,
+  VetoEvidence,
+} from './engine/types.ts';
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -91,14 +99,8 @@ export interface StoredProofs {
   readonly learned: Readonly<Record<string, LearnedEvidence>>;
   /** By region. */
   readonly peerStatus: Readonly<Record<string, PeerStatus>>;
-}
-
-/** What Route Server's own metric says of its sessions: minutes late, shown and never acted on. */
-export interface PeerStatus {
-  /** When it was read. */
-  readonly atMs: number;
-  /** By address of the peer (the NVA's), then Route Server instance; what was not measured is absent. */
-  readonly peers: Readonly<Record<string, Readonly<Record<string, { readonly isUp: boolean; readonly atMs: number }>>>>;
+  /** By seat: what applications answered it. */
+  readonly apps?: Readonly<Record<string, SeatApps>>;
 }
 
 /** What the network was last seen to hold, and what that proved. Shared by all seats. */
@@ -106,6 +108,7 @@ export interface ProofStore {
   putProof(group: string, proof: RegionProof): Promise<void>;
   putLearned(group: string, nva: string, learned: LearnedEvidence): Promise<void>;
   putPeerStatus(group: string, region: string, status: PeerStatus): Promise<void>;
+  putApps(group: string, seat: string, apps: SeatApps): Promise<void>;
   read(group: string): Promise<StoredProofs>;
 }
 
@@ -169,6 +172,11 @@ export interface CircuitRoute {
   /** Before private AS numbers are removed. */
   readonly asPath: readonly number[];
   readonly device: 'primary' | 'secondary';
+}
+
+export interface AppProbe {
+  /** Asks an application as its vip's probe would, in the time given; never throws: no answer is unknown. */
+  ask(probe: ProbeConfig, timeoutMs: number): Promise<{ readonly verdict: SignalVerdict; readonly detail: string }>;
 }
 
 export interface RouteReader {
@@ -260,6 +268,8 @@ export interface Ports {
   readonly peerStatus?: PeerStatusReader;
   /** Absent: records stay in the outbox. */
   readonly sink?: AuditSink;
+  /** Absent: seats ask no application themselves. */
+  readonly apps?: AppProbe;
   /** Absent: signals are unknown. */
   readonly signals?: SignalSource;
   /** Absent: configured vetoes count as not answering. */

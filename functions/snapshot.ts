@@ -47,6 +47,8 @@ export function toSnapshot(plane: Plane, group: string, ledger: Ledger, sight: S
     seatViews: sight.views.filter((view) => view.seat !== seat.name),
     signals: sight.evidence.signals,
     vetoes: sight.evidence.vetoes,
+    ...(sight.proofs.apps && { apps: sight.proofs.apps }),
+    peerStatus: sight.proofs.peerStatus,
   };
 }
 

@@ -5,8 +5,8 @@ import type { Vip } from '../shared/topology-schema.ts';
 import { compareSequence } from '../shared/vocabulary.ts';
 import { findDrift } from './drift.ts';
 import { compileOrders } from './engine/orders.ts';
+import { PEER_STATUS_FRESH_MS } from './engine/other-sources.ts';
 import type { LearnedEvidence, VipPolicy } from './engine/types.ts';
-import { PEER_STATUS_KEPT_MS } from './limits.ts';
 import type { Overview } from './overview.ts';
 import { PROOF_STEPS, type RegionProof } from './ports.ts';
 import { nextSlotMs, scheduledIntentId, schedulesOf } from './schedules.ts';
@@ -220,6 +220,6 @@ function toPeerStatus(
 ): Pick<StatusRegion['nvas'][number], 'peerStatus'> {
   const found = findNva(config.topology, nva);
   const known = found && sight.proofs.peerStatus[found.region.name]?.peers[found.nva.address];
-  const fresh = Object.entries(known ?? {}).filter(([, { atMs }]) => nowMs - atMs <= PEER_STATUS_KEPT_MS);
+  const fresh = Object.entries(known ?? {}).filter(([, { atMs }]) => nowMs - atMs <= PEER_STATUS_FRESH_MS);
   return fresh.length === 0 ? {} : { peerStatus: fresh.map(([instance, measured]) => ({ instance, ...measured })) };
 }

@@ -1,6 +1,8 @@
 // Reads anycast.yaml into a checked topology, and answers the questions everybody asks of it.
+
 import type { z } from 'zod';
 import type { Ladder } from './ladder.ts';
+import { findSeatProbe } from './probe-checks.ts';
 import { err, type Finding, ok, type Result } from './result.ts';
 import { findRefusals, findWarnings, prependStep } from './topology-checks.ts';
 import { type Nva, type ProbeConfig, type Region, type Topology, topologySchema, type Vip } from './topology-schema.ts';
@@ -80,6 +82,13 @@ export function probesOf(vip: Vip, region: Region): ProbeConfig[] {
   const { probe, probes = probe === undefined ? [] : [probe] } = vip.health;
   const app = region.apps[vip.name];
   return app === undefined ? probes : probes.map((each) => filled(each, app));
+}
+
+/** What a seat asks of the application of a region, or undefined when seats do not ask. */
+export function seatProbeOf(vip: Vip, region: Region): ProbeConfig | undefined {
+  const probe = vip.health.fromSeats ? findSeatProbe(vip) : undefined;
+  const app = region.apps[vip.name];
+  return probe === undefined || app === undefined ? undefined : filled(probe, app);
 }
 
 /** How many of a vip's probes must be well. */

@@ -1,4 +1,5 @@
-// Reads what Route Server holds, for drift and for the engine's view of which rungs may still be on the wire.
+// Reads what holds nothing up when it is late: Route Server's routes (drift, and which rungs may still be on the wire),
+// its metric, and what applications answer this seat.
 
 import { baseRung } from '../../shared/ladder.ts';
 import { nvasOf, type Plane } from '../deployment.ts';
@@ -7,6 +8,7 @@ import { parseLedger } from '../ledger.ts';
 import { LEARNED_DRIFT_MS, LEARNED_PROOF_MS } from '../limits.ts';
 import { attempt } from './attempt.ts';
 import type { GroupInput, LearnedResult } from './names.ts';
+import { refreshApps } from './probe-apps.ts';
 import { refreshPeerStatus } from './read-peer-status.ts';
 
 export const readLearned =
@@ -15,7 +17,10 @@ export const readLearned =
     attempt(async () => {
       const { group } = input;
       const config = plane.deployment.configOf(group);
-      const [{ learned, peerStatus }, stored] = await Promise.all([plane.proofs.read(group), plane.ledger.read(group)]);
+      const [{ learned, peerStatus, apps }, stored] = await Promise.all([
+        plane.proofs.read(group),
+        plane.ledger.read(group),
+      ]);
       const parsed = stored.type === 'found' ? parseLedger(stored.text, group) : undefined;
       const unsettled = parsed?.ok ? unsettledRegions(parsed.value.policy, config) : new Set<string>();
       const namesOf = (isUnsettled: boolean) =>
@@ -27,6 +32,7 @@ export const readLearned =
         refreshLearned(plane, group, namesOf(true), learned, soonMs),
         refreshLearned(plane, group, namesOf(false), learned, LEARNED_DRIFT_MS),
         refreshPeerStatus(plane, group, peerStatus),
+        refreshApps(plane, group, apps),
       ]);
       const readOf = ({ read }: (typeof results)[number]) =>
         typeof read === 'number' ? read : Object.keys(read).length;

@@ -1,4 +1,4 @@
-// Reads Route Server's own view of its sessions now and then: shown beside what agents say, never acted on.
+// Reads Route Server's own view of its sessions now and then: shown beside what agents say, alone never acted on.
 import { nvasOf, type Plane } from '../deployment.ts';
 import { PEER_STATUS_MS } from '../limits.ts';
 import type { StoredProofs } from '../ports.ts';

@@ -2,8 +2,9 @@
 import type { TokenCredential } from '@azure/identity';
 import { MetricsClient, type MetricsQueryResult } from '@azure/monitor-query-metrics';
 import { OperatingError } from '../../shared/errors.ts';
+import type { PeerStatus } from '../engine/types.ts';
 import { PEER_STATUS_TIMEOUT_MS, PEER_STATUS_WINDOW_MS } from '../limits.ts';
-import type { Clock, PeerStatus, PeerStatusReader } from '../ports.ts';
+import type { Clock, PeerStatusReader } from '../ports.ts';
 import { operating } from './operating-error.ts';
 
 const NAMESPACE = 'Microsoft.Network/virtualHubs';

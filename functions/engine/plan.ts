@@ -17,10 +17,10 @@
 
 import { healthySinceMs } from './guards.ts';
 import { candidates, isMember, tryMove } from './moves.ts';
+import { speaksFor } from './other-sources.ts';
 import type { Reason } from './reasons.ts';
 import { automation, lookAt, rankOf, rowOf, type VipRound, verdictOf } from './round.ts';
 import type { VipReason } from './types.ts';
-import { signalFreshMs } from './verdicts.ts';
 
 /** Does what the table says, and why it is as it then is. */
 export function followPlan(vr: VipRound): VipReason {
@@ -139,9 +139,9 @@ export function betterRanked(vr: VipRound): string[] {
     .filter((region) => isMember(vr, region) && verdictOf(vr, region).verdict === 'healthy');
 }
 
-/** What drove the region away must have been seen to be over: agents' silence ends by itself, queries must say so. */
+/** What drove the region away must have been seen to be over: agents' silence ends by itself, others must say so. */
 function hasPositiveEvidence(vr: VipRound, region: string): boolean {
   if (rowOf(vr, region).leftOn !== 'external') return true;
-  const signal = vr.round.snapshot.signals[vr.vip.name]?.[region];
-  return signal?.verdict === 'healthy' && vr.round.nowMs - signal.atMs <= signalFreshMs(vr.vip);
+  const known = vr.round.regions.get(region);
+  return known !== undefined && speaksFor(vr.round, vr.vip, known);
 }

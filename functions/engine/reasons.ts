@@ -22,6 +22,7 @@ export const REASONS = [
   'prefix-withheld',
   'pacing-resend',
   'ledger-rebuilt',
+  'route-server-doubt',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 

@@ -27,6 +27,10 @@ export interface Snapshot {
   readonly signals: Readonly<Record<string, Readonly<Record<string, SignalEvidence>>>>;
   /** Refusals of the configured veto webhooks, by vip. Absent: not asked, or nothing was refused. */
   readonly vetoes: Readonly<Record<string, VetoEvidence>>;
+  /** By seat, vip, region: what the application answered when that seat asked it. Absent: nobody asks. */
+  readonly apps?: Readonly<Record<string, SeatApps>>;
+  /** By region: Route Server's own metric of its sessions. Absent: nobody reads it. */
+  readonly peerStatus?: Readonly<Record<string, PeerStatus>>;
 }
 
 export interface SeatEvidence {
@@ -48,6 +52,24 @@ export interface LearnedEvidence {
   readonly atMs: number;
   /** By Route Server instance (peer as in the topology), then prefix: the AS path held, absent when not held. */
   readonly peers: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
+}
+
+/** By vip, then region. */
+export type SeatApps = Readonly<Record<string, Readonly<Record<string, AppEvidence>>>>;
+
+/** One answer of a region's application to a seat: no answer is unknown, an answer that is not as expected unhealthy. */
+export interface AppEvidence {
+  readonly atMs: number;
+  readonly verdict: SignalVerdict;
+  readonly detail: string;
+}
+
+/** What Route Server's own metric says of its sessions: grains of five minutes, published minutes late. */
+export interface PeerStatus {
+  /** When it was read. */
+  readonly atMs: number;
+  /** By address of the peer (the NVA's), then Route Server instance; what was not measured is absent. */
+  readonly peers: Readonly<Record<string, Readonly<Record<string, { readonly isUp: boolean; readonly atMs: number }>>>>;
 }
 
 /** When another seat last heard each NVA. */

@@ -4,19 +4,20 @@
 //   agent overdue 2 periods, probe failed, nobody contradicts       lost
 //   agent stale or never heard                                      unknown, never unhealthy
 //   no Route Server session on any NVA for ISOLATED_PERIODS         lost (the region cannot announce)
-//   one other source says unhealthy (query, or all observers)       degraded
+//   one other source says unhealthy (queries, observers, seats)     degraded
 //   two independent other sources say unhealthy                     unhealthy
+//   one other source, and Route Server holds no route of it         unhealthy
+//   Route Server's routes or metric alone                           changes nothing, is shown and alerted
 //   forced move: whatever speaks against the region is ignored      unknown
 import type { Region, Vip } from '../../shared/topology-schema.ts';
 import type { Verdict } from '../../shared/vocabulary.ts';
 import { LOST_PERIODS, type NvaView, PROBE_PERIODS, STALE_PERIODS } from './evidence.ts';
+import { hearOthers } from './other-sources.ts';
 import { lookAt, type Round } from './round.ts';
 import type { FusedVerdict, RegionPolicy, VipPolicy } from './types.ts';
 
 /** A region without any Route Server session is lost after this many report periods; restarts are shorter. */
 export const ISOLATED_PERIODS = 3;
-/** A query's answer counts for this many of its intervals. */
-const SIGNAL_INTERVALS = 3;
 
 type Source = FusedVerdict['sources'][number];
 interface Fused {
@@ -54,7 +55,8 @@ function fuse(round: Round, vip: Vip, region: Region, row: RegionPolicy, policy:
     if (best === undefined || isBetter(said, best)) best = said;
   }
   const agent = best ?? { verdict: 'unknown', sinceMs: round.nowMs, basis: 'agent' };
-  const fused = judgeOthers(round, agent, otherSources(round, vip, region, policy, sources), row);
+  const others = hearOthers({ round, vip, region, policy, agent: agent.verdict }, sources);
+  const fused = judgeOthers(round, agent, others, row);
   // A person forced traffic here: nothing that speaks against it counts until then.
   const isForced = row.ignoreUntilMs !== undefined && round.nowMs < row.ignoreUntilMs && fused.verdict !== 'healthy';
   const { verdict, sinceMs, basis } = fused;
@@ -138,52 +140,6 @@ function answersFromOutside(round: Round, vip: Vip, view: NvaView): boolean {
     const seen = report.vips.find((candidate) => candidate.vip === vip.name);
     return seen !== undefined && seen.answeredBy === view.region && seen.requests > 0 && seen.failures === 0;
   });
-}
-
-/** How many independent other sources say unhealthy; all observers together are one, they share a way. */
-function otherSources(round: Round, vip: Vip, region: Region, policy: VipPolicy, sources: Source[]): number {
-  let unhealthy = 0;
-  const signal = round.snapshot.signals[vip.name]?.[region.name];
-  if (signal !== undefined) {
-    const ageMs = round.nowMs - signal.atMs;
-    const isFresh = ageMs <= signalFreshMs(vip);
-    const parts = Object.entries(signal.parts ?? {});
-    const detail = parts.length < 2 ? undefined : parts.map(([i, part]) => `query ${i} ${part.verdict}`).join(', ');
-    const says = isFresh ? signal.verdict : 'absent';
-    sources.push({ source: 'signal', says, ageMs, ...(detail === undefined ? {} : { detail }) });
-    if (isFresh && signal.verdict === 'unhealthy') unhealthy += 1;
-  }
-  if (region.name === policy.acting && vip.mode === 'primary-backup' && observersFail(round, vip, policy, sources)) {
-    unhealthy += 1;
-  }
-  return unhealthy;
-}
-
-/** For how long a query's answer counts. */
-export const signalFreshMs = (vip: Vip): number =>
-  SIGNAL_INTERVALS * 1000 * Math.max(60, ...vip.signals.map((signal) => signal.intervalSeconds));
-
-/** Every fresh observer asked and none was answered, long enough after a move for it to have arrived. */
-function observersFail(round: Round, vip: Vip, policy: VipPolicy, sources: Source[]): boolean {
-  const { nowMs, config, snapshot } = round;
-  let asked = 0;
-  let failed = 0;
-  for (const [name, { receivedAtMs, report }] of Object.entries(snapshot.observers)) {
-    const ageMs = nowMs - receivedAtMs;
-    const seen = report.vips.find((candidate) => candidate.vip === vip.name);
-    if (seen === undefined || seen.requests === 0) continue;
-    if (ageMs > STALE_PERIODS * config.reportMs) {
-      sources.push({ source: name, says: 'absent', ageMs });
-      continue;
-    }
-    const isFailing = seen.failures >= seen.requests;
-    asked += 1;
-    if (isFailing) failed += 1;
-    const detail = isFailing ? 'no answer' : `answered by ${seen.answeredBy ?? 'nobody'}`;
-    sources.push({ source: name, says: isFailing ? 'unhealthy' : 'healthy', ageMs, detail });
-  }
-  const settledMs = Math.max(policy.actingSinceMs, policy.changedAtMs) + 2 * config.routeChangeMs;
-  return asked > 0 && failed === asked && nowMs >= settledMs;
 }
 
 function judgeOthers(round: Round, agent: Fused, unhealthyOthers: number, row: RegionPolicy): Fused {

@@ -99,6 +99,9 @@ function createProofs(shared: Stores['shared'], putLearned: Stores['putLearned']
       shared.proofs = { ...shared.proofs, proofs: [...others, proof] };
     },
     putLearned: async (_group, nva, evidence) => putLearned(nva, evidence),
+    async putApps(_group, seat, apps) {
+      shared.proofs = { ...shared.proofs, apps: { ...shared.proofs.apps, [seat]: apps } };
+    },
     async putPeerStatus(_group, region, status) {
       shared.proofs = { ...shared.proofs, peerStatus: { ...shared.proofs.peerStatus, [region]: status } };
     },

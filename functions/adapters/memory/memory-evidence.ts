@@ -39,6 +39,7 @@ export function createMemoryProofs(): ProofStore {
   const proofs = new Map<string, RegionProof & { readonly group: string }>();
   const learned = new Map<string, Record<string, StoredProofs['learned'][string]>>();
   const peerStatus = new Map<string, StoredProofs['peerStatus']>();
+  const apps = new Map<string, NonNullable<StoredProofs['apps']>>();
   return {
     async putProof(group, proof) {
       proofs.set(`${group}|${proof.vip}|${proof.region}`, copy({ ...proof, group }));
@@ -49,12 +50,16 @@ export function createMemoryProofs(): ProofStore {
     async putPeerStatus(group, region, status) {
       peerStatus.set(group, { ...peerStatus.get(group), [region]: copy(status) });
     },
+    async putApps(group, seat, seen) {
+      apps.set(group, { ...apps.get(group), [seat]: copy(seen) });
+    },
     read: async (group) => ({
       proofs: [...proofs.values()]
         .filter((proof) => proof.group === group)
         .map(({ group: _group, ...proof }) => copy(proof)),
       learned: copy(learned.get(group) ?? {}),
       peerStatus: copy(peerStatus.get(group) ?? {}),
+      apps: copy(apps.get(group) ?? {}),
     }),
   };
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { decideAndCommit } from '../../../functions/activities/decide-and-commit.ts';
 import { readLearned } from '../../../functions/activities/read-learned.ts';
 import { createMetricsQuery, parsePeerStatus } from '../../../functions/adapters/metrics-query.ts';
-import type { PeerStatus } from '../../../functions/ports.ts';
+import type { PeerStatus } from '../../../functions/engine/types.ts';
 import { readStatus } from '../../../functions/triggers/reading.ts';
 import { type Azure, startAzure } from '../../../infra/lab/azure/azure.ts';
 import { createAuthority } from '../../../infra/lab/azure/certificates.ts';

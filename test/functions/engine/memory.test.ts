@@ -148,8 +148,8 @@ describe('explanations', () => {
     expect(explainVip(decision.policy, decision, config, 'orders', nowMs)).toEqual([
       'orders 192.0.2.1/32   a acts for 1h, rung 4 ×12',
       'why     steady: a is healthy',
-      'proof   a ● healthy for 1h: a-nva-1 healthy 0s ago',
-      '        b ● healthy for 1h: b-nva-1 healthy 0s ago',
+      'proof   a ● healthy for 1h: a-nva-1 healthy 0s ago; route-server healthy 0s ago (2 of 2 instances hold the route)',
+      '        b ● healthy for 1h: b-nva-1 healthy 0s ago; route-server healthy 0s ago (2 of 2 instances hold the route)',
       'wire    a primary, rung 4 ×12',
       '        b backup, rung 5 ×15',
       'if      a died now: b would take over on rung 3 ×9',
