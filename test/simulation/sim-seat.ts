@@ -80,7 +80,7 @@ export interface SeatOwner {
 const STORAGE_TIMEOUT_MS = 4000;
 const ARM_TIMEOUT_MS = 5000;
 /** However quiet it is, somebody looks this often. */
-const QUIET_MS_MAX = 30_000;
+const QUIET_MS_MAX = 60_000;
 
 export class SimSeat {
   readonly process: Process;
@@ -274,8 +274,10 @@ export class SimSeat {
     const evidence = this.evidence.current;
     const nowMs = this.nowMs();
     const isLeader = stores.lease.id === this.leaseId;
-    const basis = [ledger, stores.shared.proofs, isLeader];
-    if (nowMs < this.#quietUntilMs && basis.every((part, i) => part === this.#quietOn[i])) {
+    // A follower only asks who is silent.
+    const basis = isLeader ? [ledger, stores.shared.proofs] : [];
+    const isSame = basis.length === this.#quietOn.length && basis.every((part, i) => part === this.#quietOn[i]);
+    if (nowMs < this.#quietUntilMs && isSame) {
       if (!this.#isAnyLate(nowMs, 1.5 * config.reportMs)) return true;
     }
     this.#quietUntilMs = 0;
