@@ -10,7 +10,7 @@ import type { VipDefaults } from './route/announcement.ts';
 type Place = NonNullable<ReturnType<typeof findNva>>;
 
 /** Confirmation probes beside each other: programs may disturb one another, connections do not. */
-const CONFIRMATIONS_IN_FLIGHT = 6;
+const CONFIRMATIONS_IN_FLIGHT = 7;
 
 /** Host and port a sentinel connection goes to. */
 export interface SentinelTarget {

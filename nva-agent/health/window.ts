@@ -30,8 +30,8 @@ export interface HealthWindow {
 
 export const MARKS_MAX = 64;
 /** A brown-out is judged over at least this many probes, so that chance does not look like one. */
-export const SPAN_MIN = 20;
-/** Of the share `fail / of`, this much over the whole span confirms a brown-out: 3 of 5 gives 10 of 20, which strict alternation reaches and 5 % lost probes hardly ever. */
+export const SPAN_MIN = 24;
+/** Of the share `fail / of`, this much over the whole span confirms a brown-out: 3 of 5 gives 12 of 24, which strict alternation reaches and 5 % lost probes hardly ever. */
 const SPAN_SHARE = 0.8;
 /** This share of failures over the span, not enough for a brown-out, is worth the word degraded. */
 const DEGRADED_SHARE = 0.25;
@@ -50,8 +50,12 @@ export const EMPTY_WINDOW: HealthWindow = {
 /** Number of decided probes a brown-out is judged over. */
 export const spanOf = (rule: WindowRule): number => Math.min(MARKS_MAX, Math.max(SPAN_MIN, 4 * rule.of));
 
-/** A suspicion in which no pass is seen needs this many failures in a row to stand by itself. */
-export const confirmingRun = (rule: WindowRule): number => 2 * rule.fail;
+/**
+ * A suspicion in which no pass is seen needs this many failures in a row to stand by itself. Lost probes are heard of
+ * late and together, so twice `fail` came by chance once in 700 hours at 5 % loss; the two more cost no time, because
+ * confirmations run beside each other.
+ */
+export const confirmingRun = (rule: WindowRule): number => 2 * rule.fail + 2;
 
 /** This many passes in a row leave too little room in the window for a suspicion. */
 export const clearingRun = (rule: WindowRule): number => rule.of - rule.fail + 1;
@@ -92,7 +96,8 @@ export const isBrownOut = (window: HealthWindow, rule: WindowRule): boolean =>
 
 /**
  * A suspicion alone would fall twice an hour at 5 % lost probes (3 of 5 happens by chance), so something must confirm
- * it: a lost sentinel together with `fail` failures in a row; twice as many in a row; or a brown-out over the span.
+ * it: a lost sentinel together with `fail` failures in a row; twice as many and two more in a row; or a brown-out over
+ * the span.
  */
 export function isUnhealthy(window: HealthWindow, rule: WindowRule, sentinelIsLost: boolean): boolean {
   if (!isSuspected(window, rule)) return false;

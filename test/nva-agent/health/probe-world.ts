@@ -12,7 +12,7 @@ export const RULE: HealthRule = {
   window: { fail: 3, of: 5, recover: 5 },
   intervalMs: 1000,
   sentinel: true,
-  confirmationsInFlight: 6,
+  confirmationsInFlight: 7,
   flap: { perMove: 1000, suppress: 2500, reuse: 750, max: 12_000, halfLifeSeconds: 900 },
 };
 

@@ -27,8 +27,8 @@ const windowOf = (marks: string, rule: WindowRule = RULE, latencyMs = 10): Healt
     return pushOutcome(window, rule, { type: 'fail', latencyMs, detail: 'HTTP 500' });
   }, EMPTY_WINDOW);
 
-const CLEAN = '1'.repeat(20);
-const ALTERNATING = '10'.repeat(10);
+const CLEAN = '1'.repeat(24);
+const ALTERNATING = '10'.repeat(12);
 
 describe('the window of 3 of 5', () => {
   test.each([
@@ -37,8 +37,8 @@ describe('the window of 3 of 5', () => {
     ['00', false, true, false],
     ['000', true, true, true],
     ['000', true, false, false],
-    ['000000', true, false, true],
-    ['00000', true, false, false],
+    ['00000000', true, false, true],
+    ['0000000', true, false, false],
     [`${CLEAN}10101`, false, true, false],
     [`${CLEAN}01010`, true, false, false],
     [`${CLEAN}01010`, true, true, false],
@@ -53,11 +53,11 @@ describe('the window of 3 of 5', () => {
     expect(isUnhealthy(window, RULE, sentinelLost)).toBe(unhealthy);
   });
 
-  test('a brown-out needs a full span and 10 failures of 20', () => {
-    expect(spanOf(RULE)).toBe(20);
-    expect(isBrownOut(windowOf('0'.repeat(19)), RULE)).toBe(false);
-    expect(isBrownOut(windowOf(`${'1'.repeat(11)}${'0'.repeat(9)}`), RULE)).toBe(false);
-    expect(isBrownOut(windowOf(`${'1'.repeat(10)}${'0'.repeat(10)}`), RULE)).toBe(true);
+  test('a brown-out needs a full span and 12 failures of 24', () => {
+    expect(spanOf(RULE)).toBe(24);
+    expect(isBrownOut(windowOf('0'.repeat(23)), RULE)).toBe(false);
+    expect(isBrownOut(windowOf(`${'1'.repeat(13)}${'0'.repeat(11)}`), RULE)).toBe(false);
+    expect(isBrownOut(windowOf(`${'1'.repeat(12)}${'0'.repeat(12)}`), RULE)).toBe(true);
   });
 
   test('a crash is no flapping, four turns from pass to fail are', () => {
@@ -82,10 +82,10 @@ describe('the window of 3 of 5', () => {
 
 describe('other rules', () => {
   test.each([
-    [{ fail: 1, of: 1, recover: 1 }, 2, 1, 20],
-    [{ fail: 3, of: 5, recover: 5 }, 6, 3, 20],
-    [{ fail: 5, of: 10, recover: 3 }, 10, 6, 40],
-    [{ fail: 25, of: 50, recover: 50 }, 50, 26, 64],
+    [{ fail: 1, of: 1, recover: 1 }, 4, 1, 24],
+    [{ fail: 3, of: 5, recover: 5 }, 8, 3, 24],
+    [{ fail: 5, of: 10, recover: 3 }, 12, 6, 40],
+    [{ fail: 25, of: 50, recover: 50 }, 52, 26, 64],
   ])('%o confirms after %i in a row, clears after %i, spans %i', (rule, confirming, clearing, span) => {
     expect([confirmingRun(rule), clearingRun(rule), spanOf(rule)]).toEqual([confirming, clearing, span]);
   });
@@ -93,8 +93,8 @@ describe('other rules', () => {
 
 describe('degraded', () => {
   test('a quarter of the span failing', () => {
-    expect(isDegraded(windowOf('11110'.repeat(4)), RULE)).toBe(false);
-    expect(isDegraded(windowOf('1110'.repeat(5)), RULE)).toBe(true);
+    expect(isDegraded(windowOf(`1111${'11110'.repeat(4)}`), RULE)).toBe(false);
+    expect(isDegraded(windowOf('1110'.repeat(6)), RULE)).toBe(true);
   });
 
   test('most of the latest passes slower than the limit, and only where one is set', () => {
