@@ -10,8 +10,10 @@ export interface StatusFrame {
   readonly context: string;
 }
 
+type Drill = NonNullable<StatusVip['lastDrill']>;
+
 const HEAD = ['VIP', 'REGION', 'ROLE', 'SERVES', 'VERDICT', 'PREPEND', 'ROUTE-SERVER', 'CIRCUIT', 'SINCE'];
-const WIDE = ['NVA', 'HOLD', 'LATENCY'];
+const WIDE = ['NVA', 'HOLD', 'LATENCY', 'LOSS', 'DRILL'];
 /** Narrow terminals keep what decides; the rest is in --json. */
 const NARROW = [0, 1, 2, 3, 4, 5];
 const COLUMNS_FULL = 100;
@@ -67,7 +69,7 @@ function statusRow(vip: StatusVip, region: StatusRegion, nowMs: number): string[
     region.role,
     region.serves === null ? '?' : region.serves ? 'yes' : '',
     `${VERDICT_GLYPHS[region.verdict]} ${region.verdict}`,
-    region.state === 'withheld' ? 'withheld' : `${region.prepend} (r${region.rung})`,
+    prependCell(region),
     proofCell(region.proofs.routeServer),
     region.proofs.circuit.proof,
     formatAge(nowMs - region.verdictSinceMs),
@@ -81,7 +83,35 @@ function wideCells(status: Status, vip: StatusVip, region: StatusRegion): string
     region.nvas.map((nva) => `${nva.nva}${nva.acknowledged ? '' : ' behind'}`).join(' '),
     held?.id ?? '',
     latency.length === 0 ? '' : `${Math.round(Math.max(...latency))} ms`,
+    region.region === vip.acting ? lossCell(vip) : '',
+    region.region === vip.acting && vip.lastDrill ? drillText(vip.lastDrill, status.nowMs) : '',
   ];
+}
+
+/** What is on the wire: an agent on last resort announces that, whatever was ordered. */
+function prependCell({ state, prepend, rung, nvas }: StatusRegion): string {
+  if (state === 'withheld') return 'withheld';
+  const fallen = nvas.filter((nva) => nva.lastResort);
+  if (fallen.length === 0) return `${prepend} (r${rung})`;
+  if (fallen.length < nvas.length) return `${prepend} (r${rung}), ${fallen.length}/${nvas.length} last resort`;
+  const told = fallen.flatMap((nva) => nva.sessions).find(({ asPath }) => asPath !== null)?.asPath;
+  // Its own number is the first of the path; nothing told means that it withdrew.
+  return told ? `${told.length - 1} last resort` : 'no route, last resort';
+}
+
+const lossesOf = (vip: StatusVip) =>
+  (vip.observers ?? []).flatMap(({ observer, loss }) => (typeof loss === 'number' ? [{ observer, loss }] : []));
+
+function lossCell(vip: StatusVip): string {
+  const losses = lossesOf(vip).map(({ loss }) => loss);
+  return losses.length === 0 ? '' : percent(Math.max(...losses));
+}
+
+const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;
+
+function drillText({ atMs, ok, state, outageMs }: Drill, nowMs: number): string {
+  const outage = outageMs === null ? '' : `, ${Math.round(outageMs)} ms without an answer`;
+  return `${formatAge(nowMs - atMs)} ago ${ok ? 'proved' : state}${outage}`;
 }
 
 /** `2/2 proved`; a detail in words belongs to explain. */
@@ -127,6 +157,14 @@ function footer(status: Status, terminal: StatusFrame['terminal']): string[] {
     ...status.alerts.map((alert) =>
       terminal.paint('yellow', `! ${alert.vip === null ? '' : `${alert.vip}: `}${alert.reason}: ${alert.detail}`),
     ),
+    ...status.vips.flatMap((vip) => [
+      ...lossesOf(vip)
+        .filter(({ loss }) => loss > 0)
+        .map(({ observer, loss }) => `${vip.vip}: ${percent(loss)} of the newest looks of ${observer} failed`),
+      ...(vip.lastDrill && !vip.lastDrill.ok
+        ? [terminal.paint('yellow', `! ${vip.vip}: last drill ${drillText(vip.lastDrill, status.nowMs)}`)]
+        : []),
+    ]),
     ...moved
       .filter((vip) => !isMoving(vip))
       .map((vip) => `${vip.vip} is on ${vip.acting} because: ${vip.reason}: ${vip.detail}`),
@@ -141,6 +179,20 @@ function footer(status: Status, terminal: StatusFrame['terminal']): string[] {
       (one) =>
         `${one.id} waits: ${one.kind} ${one.vip ?? 'all vips'} by ${one.actor}, until ${formatClock(one.deadlineMs)}: ${one.reason}`,
     ),
-    `${status.vips.length} vips, ${status.vips.length - moved.length} on their first region.`,
+    [
+      `${status.vips.length} vips, ${status.vips.length - moved.length} on their first region.`,
+      ...drillSummary(status),
+    ].join('   '),
+  ];
+}
+
+/** The newest drill of all, and the next one that somebody scheduled. */
+function drillSummary({ vips, schedules, nowMs }: Status): string[] {
+  const drills = vips.flatMap(({ vip, lastDrill }) => (lastDrill ? [{ vip, ...lastDrill }] : []));
+  const newest = drills.sort((a, b) => b.atMs - a.atMs)[0];
+  const times = (schedules ?? []).flatMap(({ kind, nextAtMs }) => (kind === 'drill' && nextAtMs ? [nextAtMs] : []));
+  return [
+    ...(newest === undefined ? [] : [`last drill ${drillText(newest, nowMs)} (${newest.vip})`]),
+    ...(times.length === 0 ? [] : [`next drill in ${formatAge(Math.min(...times) - nowMs)}`]),
   ];
 }
