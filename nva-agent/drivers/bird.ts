@@ -42,11 +42,7 @@ const REPLY = {
  * Empties the include, then disables the protocol: no file is parsed for that. The exit status of birdc says nothing,
  * its words do. A few attempts, because BIRD may just be starting.
  */
-const LAST_WILL = `trap '' TERM INT HUP
-last=
-while IFS= read -r line; do last=$line; done
-[ "$last" = bye ] && exit 0
-: >"$1"
+const LAST_WILL = `: >"$1"
 attempt=0
 while [ $attempt -lt 30 ]; do
   case $("$2" -s "$3" disable ${BIRD_PROTOCOL} 2>&1) in *disabled*|*'syntax error'*) exit 0 ;; esac

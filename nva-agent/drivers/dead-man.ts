@@ -1,4 +1,5 @@
-// A tiny process that outlives the agent: when the pipe to it closes without a goodbye, it carries out the last will.
+// A tiny process that outlives the agent: when the pipe to it closes without a goodbye, or falls silent, it carries out
+// the last will.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { plainText } from './daemon-text.ts';
 import type { LastWill } from './route-daemon.ts';
@@ -12,9 +13,34 @@ export interface DeadMan {
   abandon(): void;
 }
 
-/** A dead man that died itself is replaced after this long. */
+/** The agent says this often that its event loop turns. */
+export const BEAT_MS = 250;
+/** After so much silence the agent may be frozen ... */
+export const SILENCE_MS_MAX = 2000;
+/** ... unless the whole machine was: then it gets this moment to speak first. */
+export const SECOND_LOOK_MS = 700;
+const BEAT = '.';
+const UNHEARD_BYTES_MAX = 1024;
+/** A dead man that died itself is replaced after this long; one that did its work on a frozen agent, too. */
 const REPLACE_MS = 1000;
 const RELEASE_MS_MAX = 2000;
+
+/** bash, because only its `read` waits for a bounded time without another process. Above 128 it has waited in vain. */
+const LISTEN = `trap '' TERM INT HUP
+last=
+while :; do
+  IFS= read -r -t "$1" line
+  status=$?
+  if [ $status -gt 128 ]; then
+    IFS= read -r -t "$2" line
+    status=$?
+  fi
+  [ $status = 0 ] || break
+  [ "$line" = ${BEAT} ] || last=$line
+done
+[ "$last" = bye ] && exit 0
+shift 2
+`;
 
 /**
  * Starts it in a session of its own, so that neither a terminal's Ctrl-C nor the end of the agent's process group
@@ -26,7 +52,9 @@ export function startDeadMan(will: LastWill, onTrouble: (reason: string) => void
   let child: ChildProcess;
   let replacing: NodeJS.Timeout | undefined;
   const start = () => {
-    child = spawn('/bin/sh', ['-c', will.script, 'anycast-dead-man', ...will.argv.map(plainText)], {
+    const patience = [SILENCE_MS_MAX, SECOND_LOOK_MS].map((ms) => String(ms / 1000));
+    const argv = ['anycast-dead-man', ...patience, ...will.argv.map(plainText)];
+    child = spawn('/bin/bash', ['-c', `${LISTEN}${will.script}`, ...argv], {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
     });
@@ -43,6 +71,10 @@ export function startDeadMan(will: LastWill, onTrouble: (reason: string) => void
     child.stdin?.write(`${last}\n`);
   };
   start();
+  const beating = setInterval(() => {
+    // A dead man that does not listen must not make a queue.
+    if ((child.stdin?.writableLength ?? 0) < UNHEARD_BYTES_MAX) child.stdin?.write(`${BEAT}\n`);
+  }, BEAT_MS);
   return {
     note: (line) => {
       if (line === last) return;
@@ -52,6 +84,7 @@ export function startDeadMan(will: LastWill, onTrouble: (reason: string) => void
     release: async () => {
       isReleased = true;
       clearTimeout(replacing);
+      clearInterval(beating);
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
       const grace = setTimeout(() => child.kill('SIGKILL'), RELEASE_MS_MAX);
@@ -62,6 +95,7 @@ export function startDeadMan(will: LastWill, onTrouble: (reason: string) => void
     abandon: () => {
       isReleased = true;
       clearTimeout(replacing);
+      clearInterval(beating);
       child.stdin?.end();
     },
   };

@@ -26,11 +26,7 @@ const REFUSAL_CHARACTERS_MAX = 400;
  * All prefixes in one vtysh, and one by one if that fails (vtysh stops at a network that is not there). Twice, because a
  * vtysh of the dead agent may still be at work the first time.
  */
-const LAST_WILL = `trap '' TERM INT HUP
-last=
-while IFS= read -r line; do last=$line; done
-[ "$last" = bye ] && exit 0
-asn=$1
+const LAST_WILL = `asn=$1
 shift
 withdraw() {
   prefixes=$1

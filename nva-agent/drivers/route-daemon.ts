@@ -21,7 +21,10 @@ export interface DaemonPeer {
   readonly routes: readonly ExportedRoute[];
 }
 
-/** A shell script that withdraws everything of ours, and its arguments. Data travels as arguments, never as script. */
+/**
+ * A script for bash that withdraws everything of ours, and its arguments; `$last` is the newest line of what is at risk.
+ * Data travels as arguments, never as script.
+ */
 export interface LastWill {
   readonly script: string;
   readonly argv: readonly string[];

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Route } from '../../../nva-agent/bgp/messages.ts';
+import { BEAT_MS, SECOND_LOOK_MS, SILENCE_MS_MAX } from '../../../nva-agent/drivers/dead-man.ts';
 import { startDriver } from '../../../nva-agent/drivers/driver.ts';
 import type { Speaker } from '../../../nva-agent/speaker.ts';
 import { startBirdPeer } from '../../support/bird.ts';
@@ -215,6 +216,20 @@ export function testDriver(suite: DriverSuite): void {
     await atPeers('no route', absent);
     expect(performance.now() - startedMs).toBeLessThan(DEAD_MAN_MS_MAX);
     expect(daemon.current().isRunning()).toBe(true);
+  });
+
+  check('an agent that is frozen is withdrawn by its dead man, and announces again when it thaws', async () => {
+    const agent = startAgentProcess();
+    await atPeers('last resort, as no order came', pathLength(LAST_RESORT + 1));
+    agent.kill('SIGSTOP');
+    await atPeers('no route', absent);
+    expect([agent.exitCode, agent.signalCode, daemon.current().isRunning()]).toEqual([null, null, true]);
+    expect(BEAT_MS + SILENCE_MS_MAX + SECOND_LOOK_MS).toBeLessThan(DEAD_MAN_MS_MAX);
+    agent.kill('SIGCONT');
+    await atPeers('last resort again', pathLength(LAST_RESORT + 1));
+    const ended = once(agent, 'exit');
+    agent.kill('SIGTERM');
+    expect((await ended)[0]).toBe(0);
   });
 
   check('an agent that stops withdraws by itself and leaves the sessions alone', async () => {
