@@ -19,7 +19,8 @@ import type { Order } from '../../shared/order.ts';
 import type { Report, ReportSession } from '../../shared/report.ts';
 import type { findNva } from '../../shared/topology.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
-import type { Network, RouteChange } from './network.ts';
+import type { Network } from './network.ts';
+import { type SimSession, SimSessions } from './sim-sessions.ts';
 import type { Timeline } from './timeline.ts';
 import { Process } from './wires.ts';
 
@@ -46,18 +47,6 @@ export interface AgentOwner {
   readonly onState: (agent: SimAgent) => void;
 }
 
-interface Session {
-  readonly peer: string;
-  /** As the NVA sees it. */
-  isUp: boolean;
-  sinceMs: number;
-  /** Route Server refuses it until then, for maintenance. */
-  isRefused: boolean;
-  /** Counts connections: what was meant for an earlier one does not reach this one. */
-  connection: number;
-  routes: Map<string, readonly number[]>;
-}
-
 interface Lane {
   isBusy: boolean;
   isWanted: boolean;
@@ -66,7 +55,6 @@ interface Lane {
 }
 
 const COALESCE_MS = 5;
-const UPDATE_MS = 4;
 const STOP = { lastResortSeconds: 2, withdrawSeconds: 2 };
 
 export class SimAgent {
@@ -79,7 +67,6 @@ export class SimAgent {
   state: AgentState;
   /** Since when it has been up without a break, for those who judge. */
   upSinceMs: number;
-  readonly sessions: Session[];
   readonly #owner: AgentOwner;
   readonly #place: NonNullable<ReturnType<typeof findNva>>;
   /** On disk: survives everything. */
@@ -88,14 +75,11 @@ export class SimAgent {
   #seq = 0;
   #transitions = 0;
   #isKicked = false;
-  /** Counts thaws: KEEPALIVEs flow again, and what the hold timer began to count is over. */
-  #thaws = 0;
   #armedAtMs = Number.POSITIVE_INFINITY;
   /** What the NVA last wanted on the wire, by prefix. */
   readonly #told = new Map<string, string>();
   #lanes = new Map<string, Lane>();
-  /** Counts changes of sessions and of what they were told. */
-  #links = 0;
+  readonly #links: SimSessions;
   #last: { readonly state: AgentState; readonly links: number; readonly report: Report } | undefined;
 
   constructor(owner: AgentOwner, place: NonNullable<ReturnType<typeof findNva>>) {
@@ -105,15 +89,24 @@ export class SimAgent {
     this.region = place.region.name;
     this.plan = planOf(owner.topology, place, STOP);
     this.apps = new Map(this.plan.vips.map((vip) => [vip.vip, 'ok']));
-    this.sessions = place.region.routeServer.peers.map((peer) => ({
-      ...{ peer, isUp: false, sinceMs: owner.timeline.nowMs, isRefused: false, connection: 0, routes: new Map() },
-    }));
+    const { timeline, random, network, holdMs } = owner;
+    this.#links = new SimSessions({
+      ...{ timeline, random, network, holdMs, process: this.process, region: this.region },
+      peers: place.region.routeServer.peers,
+      wanted: () => this.#wanted(),
+      onSession: (peer) => this.dispatch({ type: 'session', peer }),
+      onState: () => owner.onState(this),
+    });
     this.upSinceMs = owner.timeline.nowMs;
     this.state = newAgent(this.plan, [], [], owner.timeline.nowMs);
   }
 
   get name(): string {
     return this.process.name;
+  }
+
+  get sessions(): readonly SimSession[] {
+    return this.#links.all;
   }
 
   // ---------------------------------------------------------------- life
@@ -130,7 +123,7 @@ export class SimAgent {
     );
     this.upSinceMs = timeline.nowMs;
     this.state = newAgent(this.plan, this.#persisted, [], this.nowMs());
-    for (const session of this.sessions) this.#connect(session, random.between(200, 2000));
+    this.#links.boot();
     this.dispatch({ type: 'start' });
     for (const [vip, mode] of this.apps) if (mode === 'crashed') this.dispatch({ type: 'sentinel-lost', vip });
     this.#periodic(random.between(0, topology.timing.reportSeconds * 1000));
@@ -139,38 +132,33 @@ export class SimAgent {
   /** The process is killed: its kernel closes the connections. */
   crash(): void {
     this.process.kill();
-    for (const session of this.sessions) this.#endAtServer(session, UPDATE_MS);
+    this.#links.closed();
     this.#owner.onState(this);
   }
 
   /** The machine is gone without a word: routes live on until the hold time ends. */
   powerOff(): void {
     this.process.kill();
-    this.#holdTimers();
+    this.#links.holdTimers();
     this.#owner.onState(this);
   }
 
   start(): void {
     this.process.start();
-    for (const session of this.sessions) {
-      // A new connection from the same address ends the old one (RFC 4271 6.8).
-      this.#owner.network.drop(this.region, session.peer, this.name);
-      session.isUp = false;
-      session.routes = new Map();
-    }
+    this.#links.restart();
     this.boot();
     this.#owner.onState(this);
   }
 
   freeze(): void {
     this.process.freeze();
-    this.#holdTimers();
+    this.#links.holdTimers();
     this.#owner.onState(this);
   }
 
   thaw(): void {
     this.upSinceMs = this.#owner.timeline.nowMs;
-    this.#thaws += 1;
+    this.#links.thawed();
     this.process.thaw();
     this.#owner.onState(this);
   }
@@ -202,10 +190,7 @@ export class SimAgent {
   }
 
   setRefused(peer: string, isRefused: boolean): void {
-    const session = this.sessions.find((one) => one.peer === peer);
-    if (session === undefined) return;
-    session.isRefused = isRefused;
-    if (isRefused) this.#lose(session);
+    this.#links.setRefused(peer, isRefused);
   }
 
   nowMs(): number {
@@ -227,7 +212,7 @@ export class SimAgent {
         this.#advertise();
         return;
       case 'resend':
-        for (const session of this.sessions) if (session.isUp) this.#resend(session, effect.prefixes);
+        this.#links.resend(effect.prefixes);
         return;
       case 'probe':
         for (let i = 0; i < effect.count; i += 1) this.#probe(effect.vip);
@@ -381,9 +366,9 @@ export class SimAgent {
   #report(group: string, transition: boolean): Report {
     const moment = { bootId: `${this.name}#${this.process.boot}`, seq: this.#seq, atMs: this.nowMs(), transition };
     const last = this.#last;
-    if (last?.state === this.state && last.links === this.#links) return { ...last.report, ...moment };
+    if (last?.state === this.state && last.links === this.#links.changes) return { ...last.report, ...moment };
     const report = buildReport(this.state, this.plan, group, { ...moment, sessions: this.#reportSessions() });
-    this.#last = { state: this.state, links: this.#links, report };
+    this.#last = { state: this.state, links: this.#links.changes, report };
     return report;
   }
 
@@ -397,11 +382,9 @@ export class SimAgent {
     }));
   }
 
-  // ---------------------------------------------------------------- BGP, as far as time and loss go
-
   #advertise(): void {
     const wanted = this.#wanted();
-    for (const session of this.sessions) if (session.isUp) this.#tell(session, wanted);
+    this.#links.advertise(wanted);
     for (const { prefix } of this.plan.vips) {
       const path = wanted.get(prefix)?.join(' ') ?? '';
       if (this.#told.get(prefix) === path) continue;
@@ -412,96 +395,5 @@ export class SimAgent {
 
   #wanted(): Map<string, readonly number[]> {
     return new Map(wantedRoutes(this.state, this.plan, this.#place.nva).map((route) => [route.prefix, route.asPath]));
-  }
-
-  #tell(session: Session, wanted: ReadonlyMap<string, readonly number[]>): void {
-    const changes: RouteChange[] = [];
-    for (const prefix of session.routes.keys()) if (!wanted.has(prefix)) changes.push({ prefix, asPath: null });
-    for (const [prefix, asPath] of wanted) {
-      if (session.routes.get(prefix)?.join() !== asPath.join()) changes.push({ prefix, asPath });
-    }
-    session.routes = new Map(wanted);
-    this.#links += 1;
-    this.#update(session, changes);
-  }
-
-  #resend(session: Session, prefixes: readonly string[]): void {
-    this.#update(
-      session,
-      prefixes.flatMap((prefix) => {
-        const asPath = session.routes.get(prefix);
-        return asPath === undefined ? [] : [{ prefix, asPath }];
-      }),
-    );
-  }
-
-  /** TCP keeps the order, so every UPDATE takes equally long. */
-  #update(session: Session, changes: readonly RouteChange[]): void {
-    if (changes.length === 0) return;
-    const { connection } = session;
-    this.#owner.timeline.after(UPDATE_MS, () => {
-      if (session.connection === connection) this.#owner.network.update(this.region, session.peer, this.name, changes);
-    });
-  }
-
-  #connect(session: Session, delayMs: number): void {
-    const { boot } = this.process;
-    this.#owner.timeline.after(delayMs, () =>
-      this.process.resume(boot, () => {
-        if (session.isUp) return;
-        if (session.isRefused) {
-          this.#connect(session, 2000);
-          return;
-        }
-        session.isUp = true;
-        this.#links += 1;
-        session.sinceMs = this.#owner.timeline.nowMs;
-        session.connection += 1;
-        session.routes = new Map();
-        this.dispatch({ type: 'session', peer: session.peer });
-        this.#tell(session, this.#wanted());
-        this.#owner.onState(this);
-      }),
-    );
-  }
-
-  /** Route Server ended the session, and the NVA hears of it. */
-  #lose(session: Session): void {
-    if (!session.isUp) return;
-    this.#endAtServer(session, 0);
-    const { boot } = this.process;
-    this.#owner.timeline.after(UPDATE_MS, () => this.process.resume(boot, () => this.#noteLoss(session)));
-  }
-
-  #noteLoss(session: Session): void {
-    if (!session.isUp) return;
-    session.isUp = false;
-    this.#links += 1;
-    session.sinceMs = this.#owner.timeline.nowMs;
-    session.routes = new Map();
-    this.dispatch({ type: 'session', peer: session.peer });
-    this.#connect(session, this.#owner.random.between(500, 4000));
-    this.#owner.onState(this);
-  }
-
-  #endAtServer(session: Session, delayMs: number): void {
-    session.connection += 1;
-    this.#owner.timeline.after(delayMs, () => this.#owner.network.drop(this.region, session.peer, this.name));
-  }
-
-  /** Nobody sends KEEPALIVEs any more: each instance gives up a hold time after the last one. */
-  #holdTimers(): void {
-    const { timeline, random, holdMs } = this.#owner;
-    const { boot } = this.process;
-    const thaws = this.#thaws;
-    for (const session of this.sessions) {
-      if (!session.isUp) continue;
-      const { connection } = session;
-      timeline.after(holdMs - random.between(0, Math.floor(holdMs / 3)), () => {
-        if (session.connection !== connection || this.#thaws !== thaws || this.process.isRunning) return;
-        this.#endAtServer(session, 0);
-        this.process.resume(boot, () => this.#noteLoss(session));
-      });
-    }
   }
 }

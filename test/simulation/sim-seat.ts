@@ -2,83 +2,45 @@
 //
 // A look that would conclude nothing is left out: `isIdle` asks the product's own `look` whether it would. Everything
 // that decides, commits, delivers or proves runs as on Azure: driven orchestrations, activities over ports that fail.
-import { auditAhead } from '../../functions/activities/audit-ahead.ts';
-import { decideAndCommit } from '../../functions/activities/decide-and-commit.ts';
-import { deliverOrder } from '../../functions/activities/deliver-order.ts';
-import { drillCheck, drillRecord } from '../../functions/activities/drill.ts';
-import { gather } from '../../functions/activities/gather.ts';
-import { ACTIVITIES } from '../../functions/activities/names.ts';
-import { readLearned } from '../../functions/activities/read-learned.ts';
-import { recordDelivery } from '../../functions/activities/record-delivery.ts';
-import { shipAudit } from '../../functions/activities/ship-audit.ts';
-import { startVerify } from '../../functions/activities/start-verify.ts';
-import { verifyStep } from '../../functions/activities/verify-step.ts';
-import { createMemoryReports } from '../../functions/adapters/memory/memory-evidence.ts';
 import { look, nvasBehind } from '../../functions/decision.ts';
-import { createDeployment, nvasOf, type Plane } from '../../functions/deployment.ts';
+import { nvasOf, type Plane } from '../../functions/deployment.ts';
 import { findDrift } from '../../functions/drift.ts';
 import { probesWanted } from '../../functions/engine/evidence.ts';
 import { baseOf } from '../../functions/engine/rows.ts';
 import type { Snapshot } from '../../functions/engine/types.ts';
 import { leaseIdOf } from '../../functions/lead.ts';
 import { type Ledger, parseLedger } from '../../functions/ledger.ts';
-import {
-  DELIVER_TIMEOUT_MS,
-  LEARNED_DRIFT_MS,
-  LEARNED_PROOF_MS,
-  PROBE_TIMEOUT_MS,
-  VIEW_MS,
-} from '../../functions/limits.ts';
+import { LEARNED_DRIFT_MS, LEARNED_PROOF_MS, VIEW_MS } from '../../functions/limits.ts';
 import { drill } from '../../functions/orchestrators/drill.ts';
 import { evaluate } from '../../functions/orchestrators/evaluate.ts';
 import { type OperationInput, ORCHESTRATIONS } from '../../functions/orchestrators/names.ts';
 import { operation } from '../../functions/orchestrators/operation.ts';
 import { upkeep } from '../../functions/orchestrators/upkeep.ts';
 import { verify } from '../../functions/orchestrators/verify.ts';
-import type { ReportStore, StoredEvidence, StoredSeatView } from '../../functions/ports.ts';
+import type { StoredEvidence, StoredSeatView } from '../../functions/ports.ts';
 import { toView } from '../../functions/seat-view.ts';
 import { newestReported, type Sight, toSnapshot } from '../../functions/snapshot.ts';
 import { startOnce } from '../../functions/start-once.ts';
 import { newReportMemory, type ReportMemory, takeReport } from '../../functions/triggers/report.ts';
 import { tick } from '../../functions/triggers/tick.ts';
 import type { Random } from '../../infra/lab/seeded-random.ts';
-import type { AuditRecord } from '../../shared/audit.ts';
 import { OperatingError } from '../../shared/errors.ts';
-import type { ObserverReport, Report, ReportAnswer, ReportSession } from '../../shared/report.ts';
-import type { Seat, Topology } from '../../shared/topology-schema.ts';
+import type { ObserverReport, Report, ReportAnswer } from '../../shared/report.ts';
+import type { Seat } from '../../shared/topology-schema.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
-import { type Activity, DurableHost, type Orchestrator } from './durable-host.ts';
-import type { Network } from './network.ts';
-import type { SimAgent } from './sim-agent.ts';
-import { GROUP, type Stores } from './stores.ts';
-import type { Timeline } from './timeline.ts';
-import { Process, type Wires } from './wires.ts';
+import { DurableHost, type Orchestrator } from './durable-host.ts';
+import { activitiesOf, createReports, createSeatPlane, type Outside, type SimReports } from './seat-ports.ts';
+import { neverAging, readsTheSame, senderOf } from './seat-quiet.ts';
+import { GROUP } from './stores.ts';
+import { Process } from './wires.ts';
 
-/** Everything outside that a seat talks to. */
-export interface Places {
-  readonly storage: Process;
-  readonly arm: Process;
-  readonly ingestion: Process;
-}
-
-export interface SeatOwner {
-  readonly topology: Topology;
-  readonly timeline: Timeline;
+export interface SeatOwner extends Outside {
   readonly random: Random;
-  readonly wires: Wires;
-  readonly stores: Stores;
-  readonly network: Network;
-  readonly places: Places;
-  readonly agents: ReadonlyMap<string, SimAgent>;
-  /** The storage account is slow: this much is added to every request. */
-  readonly storageDelayMs: () => number;
   readonly onMistake: (text: string) => void;
   /** How many looks were made in full, and how many were left out. */
   readonly counts: { looks: number; idle: number };
 }
 
-const STORAGE_TIMEOUT_MS = 4000;
-const ARM_TIMEOUT_MS = 5000;
 /** However quiet it is, somebody looks this often. */
 const QUIET_MS_MAX = 60_000;
 
@@ -114,7 +76,7 @@ export class SimSeat {
       stepMs: () => owner.random.between(2, 20),
       onMistake: (text) => owner.onMistake(`${seat.name}: ${text}`),
     });
-    this.plane = this.#newPlane();
+    this.plane = createSeatPlane(this, this.#owner, this.#reports);
   }
 
   get name(): string {
@@ -130,7 +92,7 @@ export class SimSeat {
   }
 
   boot(): void {
-    this.plane = this.#newPlane();
+    this.plane = createSeatPlane(this, this.#owner, this.#reports);
     this.#memory = newReportMemory();
     this.host.activities = activitiesOf(this.plane);
     this.host.recover();
@@ -382,94 +344,6 @@ export class SimSeat {
     const { wires, places, storageDelayMs } = this.#owner;
     return places.storage.isRunning && storageDelayMs() === 0 && wires.isFair(this.name, 'storage');
   }
-
-  // ---------------------------------------------------------------- ports
-
-  #newPlane(): Plane {
-    const { stores, network, agents, topology, places } = this.#owner;
-    const storage = <T extends object>(port: T): T => this.#over(port, places.storage, 'storage', STORAGE_TIMEOUT_MS);
-    return {
-      deployment: createDeployment(topology, this.seat),
-      clock: { nowMs: () => this.nowMs() },
-      ledger: storage(stores.ledger),
-      reports: storage(this.#reports),
-      proofs: storage(stores.proofs),
-      outbox: storage(stores.outbox),
-      orders: {
-        deliver: async (nva, text) => {
-          const agent = agents.get(nva.name);
-          if (agent === undefined) throw new Error(`no agent ${nva.name}`);
-          return await this.#ask('order-delivery', agent.process, DELIVER_TIMEOUT_MS, () => agent.accept(text));
-        },
-      },
-      probe: {
-        probe: async (nva) => {
-          const agent = agents.get(nva.name);
-          if (agent === undefined) return 'failed';
-          const reply = await this.#owner.wires.request(this.process, agent.process, PROBE_TIMEOUT_MS, () => true);
-          return reply.type === 'answered' ? 'answered' : 'failed';
-        },
-      },
-      signer: { sign: async (order) => JSON.stringify(order) },
-      tokens: { verify: async () => ({ type: 'refused', code: 'none', detail: 'nobody asks over HTTP here' }) },
-      routes: {
-        learned: async (region, nva) =>
-          await this.#ask('arm', places.arm, ARM_TIMEOUT_MS, () => network.learned(region.name, nva.name)),
-        circuit: async (region) =>
-          await this.#ask('arm', places.arm, ARM_TIMEOUT_MS, () =>
-            region.nvas.flatMap((nva) =>
-              Object.values(network.learned(region.name, nva.name)).flatMap((routes, i) =>
-                Object.entries(routes).map(([prefix, asPath]) => ({
-                  ...{ prefix, asPath: [65515, ...asPath] },
-                  device: i === 0 ? ('primary' as const) : ('secondary' as const),
-                })),
-              ),
-            ),
-          ),
-      },
-      sink: {
-        upload: async (records) =>
-          await this.#ask('ingestion', places.ingestion, ARM_TIMEOUT_MS, () => {
-            for (const record of records) stores.shipped.set(record.EventId, record as AuditRecord);
-            return [];
-          }),
-      },
-    };
-  }
-
-  async #ask<T>(code: string, to: Process, timeoutMs: number, handle: () => T | Promise<T>): Promise<T> {
-    const reply = await this.#owner.wires.request(this.process, to, timeoutMs, handle);
-    if (reply.type === 'answered') return reply.value;
-    throw new OperatingError(code, `${to.name}: ${reply.why}`, { retryable: true });
-  }
-
-  /** The same port across the wire: every call may be late, lost, or done without anybody hearing of it. */
-  #over<T extends object>(port: T, to: Process, code: string, timeoutMs: number): T {
-    const { storageDelayMs, timeline } = this.#owner;
-    return new Proxy(port, {
-      get: (target, key) => {
-        const member: unknown = Reflect.get(target, key);
-        if (typeof member !== 'function') return member;
-        return async (...args: unknown[]) => {
-          const slowMs = storageDelayMs();
-          if (slowMs > 0) {
-            const { boot } = this.process;
-            await new Promise<void>((resolve) => {
-              timeline.after(slowMs, () =>
-                this.process.resume(boot, () => {
-                  timeline.stir();
-                  resolve();
-                }),
-              );
-            });
-          }
-          return await this.#ask(code, to, timeoutMs, () =>
-            (member as (...a: unknown[]) => unknown).apply(target, args),
-          );
-        };
-      },
-    });
-  }
 }
 
 const ORCHESTRATORS: Readonly<Record<string, Orchestrator>> = {
@@ -480,103 +354,5 @@ const ORCHESTRATORS: Readonly<Record<string, Orchestrator>> = {
   [ORCHESTRATIONS.upkeep]: upkeep,
 };
 
-const activitiesOf = (plane: Plane): Readonly<Record<string, Activity>> => ({
-  [ACTIVITIES.gather]: gather(plane),
-  [ACTIVITIES.decideAndCommit]: decideAndCommit(plane),
-  [ACTIVITIES.auditAhead]: auditAhead(plane),
-  [ACTIVITIES.deliverOrder]: deliverOrder(plane),
-  [ACTIVITIES.recordDelivery]: recordDelivery(plane),
-  [ACTIVITIES.startVerify]: (input: never, client) => startVerify(client as never, input),
-  [ACTIVITIES.verifyStep]: verifyStep(plane),
-  [ACTIVITIES.shipAudit]: shipAudit(plane),
-  [ACTIVITIES.readLearned]: readLearned(plane),
-  [ACTIVITIES.drillCheck]: drillCheck(plane),
-  [ACTIVITIES.drillRecord]: drillRecord(plane),
-  [ACTIVITIES.purgeHistory]: async () => ({ ok: true }),
-});
-
 /** Nothing was ever heard of anything. */
 const NOTHING = { reports: {}, observers: {}, probes: {}, signals: {}, vetoes: {} } as StoredEvidence;
-const AGES_MS = 1e9;
-
-/** Reports moved into the future together with their senders' clocks: what they say stays, their ages never matter. */
-const neverAging = (nvas: Snapshot['nvas']): Snapshot['nvas'] =>
-  Object.fromEntries(
-    Object.entries(nvas).map(([name, { report }]) => {
-      if (report === undefined) return [name, {}];
-      const moved = { ...report.report, atMs: report.report.atMs + AGES_MS };
-      return [name, { report: { receivedAtMs: report.receivedAtMs + AGES_MS, report: moved } }];
-    }),
-  );
-
-/** Windows, latencies and penalties of agents are for people: no look reads them. */
-function readsTheSame(known: Report, report: Report): boolean {
-  if (known.stopping !== report.stopping) return false;
-  const areVipsTheSame =
-    known.vips === report.vips ||
-    report.vips.every(({ local, announced }, i) => {
-      const before = known.vips[i];
-      return (
-        before?.local.verdict === local.verdict &&
-        before.local.sinceMs === local.sinceMs &&
-        before.local.detail === local.detail &&
-        before.announced?.rung === announced?.rung &&
-        before.announced?.prepend === announced?.prepend &&
-        before.announced?.lastResort === announced?.lastResort &&
-        before.announced?.sinceMs === announced?.sinceMs
-      );
-    });
-  if (!areVipsTheSame) return false;
-  return (
-    known.sessions === report.sessions ||
-    report.sessions.every((session, i) => {
-      const before = known.sessions[i];
-      return before?.state === session.state && before.sinceMs === session.sinceMs && sameRoutes(before, session);
-    })
-  );
-}
-
-const sameRoutes = (before: ReportSession, now: ReportSession): boolean =>
-  before.routes.length === now.routes.length &&
-  now.routes.every(({ prefix, asPath }, i) => {
-    const route = before.routes[i];
-    return route?.prefix === prefix && route.asPath.length === asPath.length;
-  });
-
-const senderOf = (report: Report | ObserverReport): string => ('nva' in report ? report.nva : report.observer);
-
-interface SimReports extends ReportStore {
-  put<K extends keyof StoredEvidence>(kind: K, name: string, row: StoredEvidence[K][string]): void;
-}
-
-/** A seat's table of what it heard. What a reader got never changes under its hands: it is copied when it was read. */
-function createReports(evidence: { current: StoredEvidence }): SimReports {
-  let isRead = true;
-  const put: SimReports['put'] = (kind, name, row) => {
-    if (isRead) {
-      const { reports, observers, probes } = evidence.current;
-      evidence.current = {
-        ...evidence.current,
-        ...{ reports: { ...reports }, observers: { ...observers }, probes: { ...probes } },
-      };
-      isRead = false;
-    }
-    (evidence.current[kind] as Record<string, typeof row>)[name] = row;
-  };
-  return {
-    ...createMemoryReports(),
-    put,
-    putReport: async (_group, receivedAtMs, report) => put('reports', report.nva, { receivedAtMs, report }),
-    putObserverReport: async (_group, receivedAtMs, report) =>
-      put('observers', report.observer, { receivedAtMs, report }),
-    putProbe: async (_group, nva, probe) => put('probes', nva, probe),
-    read: async () => {
-      isRead = true;
-      return evidence.current;
-    },
-    heard: async () =>
-      Object.fromEntries(
-        Object.entries(evidence.current.reports).map(([nva, { receivedAtMs }]) => [nva, receivedAtMs]),
-      ),
-  };
-}
