@@ -70,9 +70,9 @@ export const RECOVERY_GAP_MS = 200;
 /** After a broken recovery the next one takes this many times `recover` passes in a row. */
 const BROKEN_RECOVERY_FACTOR = 2;
 /** Probes of many vips start together this often: a wake-up costs more than the probe it makes. */
-export const SLOT_MS_MAX = 50;
-/** An interval has at least so many slots, so that a slot moves a probe by a twentieth of it at most. */
-const SLOTS_MIN = 20;
+export const SLOT_MS_MAX = 100;
+/** An interval has at least so many slots, so that a slot moves a probe by a tenth of it at most. */
+const SLOTS_MIN = 10;
 /** Epoch milliseconds in slots are no whole numbers to the last bit. */
 const SLOT_ROUNDING = 1e-3;
 /** A fall out of a mixed window weighs as much as this many crashes. */

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SLOT_MS_MAX } from '../../nva-agent/health/vip-health.ts';
 import { bundleAgent, RUNTIME_ENVIRONMENT, RUNTIME_FLAGS } from '../../nva-agent/packaging/bundle.ts';
 import { type AgentWorld, createAgentWorld, until } from '../nva-agent/agent-world.ts';
 import type { BenchResult } from './result.ts';
@@ -108,11 +109,44 @@ function ticksOf(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** What the runtime itself takes for so many new connections a second, each asked once, in slots as the agent's. */
+const BARE_PROBES = `
+  const { connect } = require('node:net');
+  const [port, perSlot, slotMs] = process.argv.slice(1).map(Number);
+  const buffer = Buffer.alloc(16384);
+  const request = Buffer.from('GET / HTTP/1.1\\r\\nhost: bare\\r\\nconnection: close\\r\\n\\r\\n');
+  const probe = () => {
+    const callback = () => (socket.destroy(), true);
+    const socket = connect({ host: '127.0.0.1', port, onread: { buffer, callback } }, () => socket.write(request));
+    socket.on('error', () => {});
+  };
+  setInterval(() => { for (let i = 0; i < perSlot; i += 1) probe(); }, slotMs);
+`;
+
+/** Share of one core that the bare connections take, \`slotMs\` apart. */
+async function measureBare(probesPerSecond: number, slotMs: number, seconds: number): Promise<number> {
+  const world = await createAgentWorld();
+  const perSlot = (probesPerSecond * slotMs) / 1000;
+  const argv = [...RUNTIME_FLAGS, '-e', BARE_PROBES, String(world.app.port), String(perSlot), String(slotMs)];
+  const bare = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
+  try {
+    await until('bare probes', () => world.app.requests > probesPerSecond, 60_000);
+    return (await watch(bare, world, seconds)).cpuPercent;
+  } finally {
+    const gone = once(bare, 'exit');
+    bare.kill('SIGKILL');
+    await gone;
+    await world.stop();
+  }
+}
+
 const LOADS: readonly AgentLoad[] = [
   { vips: 1, seconds: 20 },
   { vips: 50, seconds: 20 },
   { vips: 200, seconds: 40 },
 ];
+
+const BARE_SECONDS = 16;
 
 const rounded = (value: number): number => Math.round(value * 10) / 10;
 
@@ -130,6 +164,14 @@ export async function benchAgentMemory(): Promise<readonly BenchResult[]> {
       { name: `${name}, processor`, value: rounded(cost.cpuPercent), unit: '% of a core' },
       { name: `${name}, probes`, value: rounded(cost.probesPerSecond), unit: '1/s' },
     );
+  }
+  const most = LOADS.at(-1)?.vips ?? 0;
+  for (const [slotMs, how] of [
+    [SLOT_MS_MAX, 'bare connections of the runtime, together in the same slots'],
+    [1000 / most, 'bare connections of the runtime, evenly spread'],
+  ] as const) {
+    const value = rounded(await measureBare(most, slotMs, BARE_SECONDS));
+    results.push({ name: `agent at ${most} vips, processor [${how}]`, value, unit: '% of a core', peer: how });
   }
   return results;
 }

@@ -63,7 +63,7 @@ describe('slots', () => {
   test.each([100, 250, 1000, 1010, 5010, 300_000])(
     'vips probed every %i ms start in common slots and keep the interval',
     (intervalMs) => {
-      const slotMs = intervalMs / Math.max(20, Math.ceil(intervalMs / SLOT_MS_MAX));
+      const slotMs = intervalMs / Math.max(10, Math.ceil(intervalMs / SLOT_MS_MAX));
       const originMs = 1_795_330_000_123.456;
       for (const firstMs of [0, 1, intervalMs / 3, intervalMs - 1]) {
         const [first = 0, ...later] = starts(firstMs, originMs, intervalMs);
