@@ -42,15 +42,24 @@ if (chosen.length === 0) {
 }
 
 const measured: BenchResult[] = [];
+const failed: string[] = [];
+let all: readonly BenchResult[] = [];
 for (const [name, bench] of chosen) {
   process.stderr.write(`${name} ...\n`);
-  measured.push(...(await (await bench.load())()));
+  const startedMs = performance.now();
+  try {
+    measured.push(...(await (await bench.load())()));
+  } catch (error) {
+    // What an hour of others has measured is not lost for one.
+    failed.push(name);
+    process.stderr.write(
+      `${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+  }
+  all = keep(measured, bench.group);
+  process.stderr.write(`${name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s\n`);
 }
-const before: readonly BenchResult[] = existsSync(RESULTS_FILE) ? JSON.parse(readFileSync(RESULTS_FILE, 'utf8')) : [];
-const all = mergeResults(before, measured, new Date().toISOString().slice(0, 10));
 const results = all.filter(({ name }) => measured.some((result) => result.name === name));
-writeFileSync(RESULTS_FILE, `${JSON.stringify(all, null, 2)}\n`);
-if (chosen.some(([, { group }]) => group === 'agent')) writeAgentReport(all);
 if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`);
 else {
   for (const { name, value, unit, peer, ratio } of results) {
@@ -58,4 +67,17 @@ else {
     process.stdout.write(`${name.padEnd(56)} ${String(value).padStart(12)} ${unit}${beside}\n`);
   }
   process.stdout.write(`${results.length} figures on ${cpus().length} cores, also in ${RESULTS_FILE}\n`);
+}
+if (failed.length > 0) {
+  process.stderr.write(`not measured: ${failed.join(', ')}\n`);
+  process.exitCode = 1;
+}
+
+/** Writes what is known so far, and the report of the agent's group. */
+function keep(now: readonly BenchResult[], group: string): readonly BenchResult[] {
+  const before: readonly BenchResult[] = existsSync(RESULTS_FILE) ? JSON.parse(readFileSync(RESULTS_FILE, 'utf8')) : [];
+  const merged = mergeResults(before, now, new Date().toISOString().slice(0, 10));
+  writeFileSync(RESULTS_FILE, `${JSON.stringify(merged, null, 2)}\n`);
+  if (group === 'agent') writeAgentReport(merged);
+  return merged;
 }
