@@ -71,7 +71,10 @@ describeWith({ programs: ['chromium'] }, 'the dashboard', () => {
       'steady',
       () => undefined,
       '.map',
-      ['2 vips', '0 moving', '0 unserved', 'served by westeurope', '64500×12', '65515', 'proved'],
+      [
+        ...['2 vips', '0 moving', '0 unserved', 'served by westeurope', '64500×12', '65515', 'proved'],
+        ...['1.5 % lost lately', '41 ms without an answer'],
+      ],
     ],
     [
       'moving',
@@ -356,6 +359,92 @@ describeWith({ programs: ['chromium'] }, 'the dashboard', () => {
     expect(await textOf('.trail')).toMatch(/nva-2 ?ordered ?announced r3 x9/);
     await page.getByRole('button', { name: '1 h', exact: true }).click();
     expect(await page.locator('.entries li').count()).toBe(2);
+  });
+
+  test('a decision of the history shows the map as it was decided then, and the way back to now', async () => {
+    fixture.status = moving;
+    const page = await open();
+    await page.locator('.entries li', { hasText: 'hold' }).first().waitFor();
+    await page
+      .getByRole('button', { name: /^map then: .* app-unhealthy$/ })
+      .first()
+      .click();
+    const then = page.locator('.area.path');
+    await then.getByText('was to carry traffic').waitFor();
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Back to now');
+    const shown = await textOf('.area.path');
+    for (const words of ['northeurope primary, was to carry', 'r3 ×9', 'was backup r5 announced', 'proved: 2/2'])
+      expect(shown).toContain(words);
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await shoot(page, 'then-light');
+    // Before the takeover: nothing of it had happened.
+    await page.getByRole('button', { name: /^map then: .* held$/ }).click();
+    await until(
+      'the earlier map',
+      async () => (await textOf('.area.path')).includes('westeurope primary, was to carry'),
+      WAIT_MS,
+    );
+    expect(await textOf('.area.path')).not.toContain('r3 ×9');
+    await page.getByRole('button', { name: 'Back to now' }).click();
+    await page.waitForSelector('.map');
+  });
+
+  test('a guard is overridden by its name, after a preview with it; a move can wait for its time', async () => {
+    const page = await open();
+    fixture.change = ({ body }) =>
+      body.dryRun !== true
+        ? { status: 202, body: operation() }
+        : Array.isArray(body.force)
+          ? { status: 200, body: plan() }
+          : {
+              status: 200,
+              body: plan({
+                allowed: false,
+                actions: [],
+                blocked: [
+                  { vip: 'billing', guard: 'target-unhealthy', detail: 'HTTP 503' },
+                  { vip: 'billing', guard: 'last-announcer', detail: 'no other route' },
+                ],
+              }),
+            };
+    await page.getByRole('button', { name: 'Fail over' }).click();
+    await page.getByLabel('reason').fill('it answers me');
+    await page.getByLabel('not before').fill('2026-11-23T04:30');
+    expect(await textOf('dialog .twin')).toContain('--at 2026-11-2');
+    await page.keyboard.press('Enter');
+    await page.getByText('This would be refused').waitFor();
+    expect(await page.locator('dialog .danger').count()).toBe(0);
+    expect(await page.getByLabel('last-announcer').isDisabled()).toBe(true);
+    const force = page.getByRole('button', { name: /^Preview with/ });
+    expect(await force.isDisabled()).toBe(true);
+    await page.getByLabel('target-unhealthy').check();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await shoot(page, 'force-light');
+    await page.getByRole('button', { name: 'Preview with target-unhealthy overridden' }).click();
+    await page.getByLabel('to unlock').fill('billing');
+    await page.locator('dialog .danger').click();
+    await page.locator('.operation').waitFor();
+    const atMs = await page.evaluate<number>(`Date.parse('2026-11-23T04:30')`);
+    const [sent] = fixture.asked.filter(({ method, body }) => method === 'POST' && body.dryRun !== true);
+    expect(sent).toMatchObject({
+      path: '/vips/billing/failover',
+      body: { force: ['target-unhealthy'], atMs, reason: 'it answers me', seenGeneration: 413 },
+    });
+  });
+
+  test('a region is drained for every vip by typing the name of the region', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: 'Drain', exact: true }).click();
+    await page.getByRole('combobox').nth(1).selectOption('all');
+    await page.getByRole('combobox').first().selectOption('westeurope');
+    await page.getByLabel('reason').fill('data centre');
+    expect(await textOf('dialog .twin')).toContain(`anycastctl drain westeurope --reason 'data centre'`);
+    await page.keyboard.press('Enter');
+    await page.getByLabel('type westeurope to unlock').fill('westeurope');
+    await page.getByRole('button', { name: 'Drain westeurope for every vip' }).click();
+    await page.locator('.operation').waitFor();
+    const [sent] = fixture.asked.filter(({ method, body }) => method === 'POST' && body.dryRun !== true);
+    expect(sent?.body).toEqual({ reason: 'data centre', seenGeneration: 413 });
   });
 
   test('what others wrote is text, never markup or a link that runs', async () => {

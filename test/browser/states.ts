@@ -111,8 +111,10 @@ function vip(name: string, prefix: string, regions: readonly RegionState[], more
         connectMs: 12,
         firstByteMs: 41,
         outageMs: 0,
+        loss: 0.015,
       },
     ],
+    lastDrill: { atMs: NOW_MS - 86_400_000, ok: true, outageMs: 41, state: 'proved', operation: 'op-drill' },
     blocked: [],
     ...more,
   };
@@ -382,5 +384,12 @@ export const history = (reason = 'CHG0039'): AuditRecord[] => [
     Nva: 'nva-2',
     Reason: 'ordered',
     Detail: { detail: 'announced r3 x9' },
+  }),
+  record(6, 3000, {
+    Kind: 'verification',
+    DecisionId: 'd-7f3a',
+    Region: 'northeurope',
+    Reason: 'proved',
+    Detail: { agent: 'proved: 1/1', routeServer: 'proved: 2/2', circuit: 'not checked: no circuit named' },
   }),
 ];

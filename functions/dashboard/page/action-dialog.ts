@@ -3,10 +3,12 @@ import { html } from 'htm/preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Operation, Plan, StatusVip } from '../../../shared/api.ts';
 import type { ProblemDocument } from '../../../shared/errors.ts';
+import { UNFORCEABLE } from '../../engine/guards.ts';
 import {
   ACTION_TITLES,
   CONSEQUENCES,
   commandOf,
+  nameOf,
   REASON_LENGTH_MIN,
   requestOf,
   verbOf,
@@ -14,7 +16,7 @@ import {
 } from './actions-model.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { Problem } from './faces.ts';
-import { durationText } from './text.ts';
+import { durationText, localTime } from './text.ts';
 
 export interface DialogProps {
   readonly plane: ControlPlane;
@@ -43,13 +45,14 @@ export function ActionDialog({ plane, vip, wish: drafted, onStarted, onClose }: 
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
 
-  async function look(): Promise<void> {
+  async function look(asked: Wish): Promise<void> {
     setBusy(true);
-    const { path, body } = requestOf(wish);
+    setWish(asked);
+    const { path, body } = requestOf(asked);
     const answer = await plane.send<Plan>('POST', path, { ...body, dryRun: true });
     setBusy(false);
     setProblem(answer.ok ? undefined : answer.problem);
-    if (answer.ok) setPreview({ wish, plan: answer.value, key: crypto.randomUUID(), notice: '' });
+    if (answer.ok) setPreview({ wish: asked, plan: answer.value, key: crypto.randomUUID(), notice: '' });
   }
 
   async function act({ wish: seen, plan, key }: Preview): Promise<void> {
@@ -82,8 +85,8 @@ export function ActionDialog({ plane, vip, wish: drafted, onStarted, onClose }: 
     ${problem ? html`<div role="alert"><${Problem} problem=${problem} /></div>` : ''}
     ${
       preview === undefined
-        ? html`<${WishForm} vip=${vip} wish=${wish} isBusy=${isBusy} onChange=${setWish} onLook=${look} onClose=${onClose} />`
-        : html`<${PlanView} key=${preview.key} preview=${preview} isBusy=${isBusy} onAct=${() => act(preview)} onBack=${() => setPreview(undefined)} onClose=${onClose} />`
+        ? html`<${WishForm} vip=${vip} wish=${wish} isBusy=${isBusy} onChange=${setWish} onLook=${() => look(wish)} onClose=${onClose} />`
+        : html`<${PlanView} key=${preview.key} preview=${preview} isBusy=${isBusy} onAct=${() => act(preview)} onForce=${(force: readonly string[]) => look({ ...preview.wish, force })} onBack=${() => setPreview(undefined)} onClose=${onClose} />`
     }
   </dialog>`;
 }
@@ -97,6 +100,12 @@ interface FormProps {
   readonly onClose: () => void;
 }
 
+/** A local time without a zone is what the field holds; nothing or half a time is no time. */
+function timeIn(event: Event): number | undefined {
+  const atMs = Date.parse(textIn(event));
+  return Number.isNaN(atMs) ? undefined : atMs;
+}
+
 const textIn = (event: Event): string => (event.target as HTMLInputElement | HTMLSelectElement).value;
 
 function WishForm({ vip, wish, isBusy, onChange, onLook, onClose }: FormProps) {
@@ -106,6 +115,8 @@ function WishForm({ vip, wish, isBusy, onChange, onLook, onClose }: FormProps) {
   const isReasonGiven = wish.reason.trim().length >= REASON_LENGTH_MIN;
   const hasRegion = action !== 'failback' && action !== 'hold';
   const hasLength = action === 'hold' || action === 'drill';
+  const hasTime = action === 'failover' || action === 'failback';
+  const hasScope = action === 'drain' || action === 'undrain';
   return html`<form
     onSubmit=${(event: Event) => {
       event.preventDefault();
@@ -130,6 +141,23 @@ function WishForm({ vip, wish, isBusy, onChange, onLook, onClose }: FormProps) {
         </select>
       </label>`
     }
+    ${
+      hasScope &&
+      html`<label>
+        for
+        <select value=${wish.isRegionWide === true ? 'all' : 'one'} onChange=${(event: Event) => onChange({ ...wish, isRegionWide: textIn(event) === 'all' })}>
+          <option value="one">${wish.vip} only</option>
+          <option value="all">every vip of the region</option>
+        </select>
+      </label>`
+    }
+    ${
+      hasTime &&
+      html`<label>
+        not before, by the clock of this computer (empty: now)
+        <input type="datetime-local" value=${wish.atMs === undefined ? '' : localTime(wish.atMs)} onInput=${(event: Event) => onChange({ ...wish, atMs: timeIn(event) })} />
+      </label>`
+    }
     <label>
       reason, for the record
       <input value=${wish.reason} maxlength="500" autocomplete="off" aria-describedby="reason-rule" ref=${reason} onInput=${(event: Event) => onChange({ ...wish, reason: textIn(event) })} />
@@ -147,11 +175,13 @@ interface PlanProps {
   readonly preview: Preview;
   readonly isBusy: boolean;
   readonly onAct: () => void;
+  /** Looks again with these guards overridden. */
+  readonly onForce: (guards: readonly string[]) => void;
   readonly onBack: () => void;
   readonly onClose: () => void;
 }
 
-function PlanView({ preview: { wish, plan, notice }, isBusy, onAct, onBack, onClose }: PlanProps) {
+function PlanView({ preview: { wish, plan, notice }, isBusy, onAct, onForce, onBack, onClose }: PlanProps) {
   const [typed, setTyped] = useState('');
   const cancel = useRef<HTMLButtonElement>(null);
   useEffect(() => cancel.current?.focus(), []);
@@ -183,10 +213,11 @@ function PlanView({ preview: { wish, plan, notice }, isBusy, onAct, onBack, onCl
         ${plan.explanation.map((line) => html`<li>${line}</li>`)}
       </ul>`
     }
+    <${Guards} wish=${wish} plan=${plan} isBusy=${isBusy} onForce=${onForce} />
     ${
       isOffered
         ? html`<label>
-          <span>type <b>${wish.vip}</b> to unlock</span>
+          <span>type <b>${nameOf(wish)}</b> to unlock</span>
           <input value=${typed} autocomplete="off" autocapitalize="off" spellcheck=${false} onInput=${(event: Event) => setTyped(textIn(event))} />
         </label>`
         : ''
@@ -194,9 +225,31 @@ function PlanView({ preview: { wish, plan, notice }, isBusy, onAct, onBack, onCl
     <p class="buttons">
       <button type="button" ref=${cancel} onClick=${onClose}>Cancel</button>
       <button type="button" onClick=${onBack}>Change</button>
-      ${isOffered ? html`<button type="button" class="danger" disabled=${isBusy || typed !== wish.vip} onClick=${onAct}>${verbOf(wish)}</button>` : ''}
+      ${isOffered ? html`<button type="button" class="danger" disabled=${isBusy || typed !== nameOf(wish)} onClick=${onAct}>${verbOf(wish)}</button>` : ''}
     </p>
   </div>`;
+}
+
+/** What holds a move back, each by the name with which it can be overridden; what is overridden already stays on show. */
+function Guards({ wish, plan, isBusy, onForce }: Pick<PlanProps, 'isBusy' | 'onForce'> & { wish: Wish; plan: Plan }) {
+  const { force = [] } = wish;
+  const [chosen, choose] = useState<readonly string[]>(force);
+  const details = new Map(plan.blocked.map(({ guard, detail }) => [guard, detail]));
+  const guards = [...new Set([...force, ...details.keys()])];
+  const isForceable = wish.action !== 'hold' && wish.action !== 'drill';
+  if (guards.length === 0 || !isForceable) return '';
+  const toggle = (guard: string) =>
+    choose(chosen.includes(guard) ? chosen.filter((one) => one !== guard) : [...chosen, guard]);
+  return html`<fieldset>
+    <legend>Guards, overridden by name only</legend>
+    ${guards.map(
+      (guard) => html`<label key=${guard}>
+        <input type="checkbox" checked=${chosen.includes(guard)} disabled=${UNFORCEABLE.has(guard)} onChange=${() => toggle(guard)} />
+        <span><b>${guard}</b>${details.has(guard) ? `: ${details.get(guard)}` : ', overridden in this plan'}${UNFORCEABLE.has(guard) ? ' (cannot be overridden)' : ''}</span>
+      </label>`,
+    )}
+    <button type="button" disabled=${isBusy || chosen.join() === force.join()} onClick=${() => onForce(chosen)}>Preview with ${chosen.length === 0 ? 'every guard' : `${chosen.join(', ')} overridden`}</button>
+  </fieldset>`;
 }
 
 function planSentence(wish: Wish, plan: Plan): string {
@@ -204,5 +257,7 @@ function planSentence(wish: Wish, plan: Plan): string {
     return `Automation would leave ${wish.vip} alone for ${durationText(wish.seconds * 1000)}.`;
   if (plan.alreadySo) return 'It is so already: nothing would change.';
   if (!plan.allowed) return 'This would be refused: nothing would change.';
-  return `${verbOf(wish)}: ${plan.actions.length} change${plan.actions.length === 1 ? '' : 's'} of routes.`;
+  const when =
+    wish.atMs === undefined ? '' : `Not before ${new Date(wish.atMs).toISOString()}, if it were as it is now: `;
+  return `${when}${verbOf(wish)}: ${plan.actions.length} change${plan.actions.length === 1 ? '' : 's'} of routes.`;
 }

@@ -25,7 +25,16 @@ export interface Wish {
   readonly reason: string;
   /** Hold and drill. */
   readonly seconds: number;
+  /** Guards to override, by name. */
+  readonly force?: readonly string[];
+  /** Failover and failback: not before this time (epoch ms). */
+  readonly atMs?: number | undefined;
+  /** Drain and undrain: every vip of the region. */
+  readonly isRegionWide?: boolean;
 }
+
+/** What must be typed: what the move is about. */
+export const nameOf = ({ vip, region, isRegionWide }: Wish): string => (isRegionWide === true ? region : vip);
 
 export const REASON_LENGTH_MIN = 3;
 
@@ -34,17 +43,23 @@ export interface ApiRequest {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-export function requestOf({ action, vip, region, reason, seconds }: Wish): ApiRequest {
+export function requestOf(wish: Wish): ApiRequest {
+  const { action, vip, region, reason, seconds, force = [], atMs, isRegionWide } = wish;
   const name = encodeURIComponent(vip);
   const to = region === '' ? {} : { to: region };
+  const forced = force.length === 0 ? {} : { force: [...force] };
+  const later = atMs === undefined ? {} : { atMs };
   switch (action) {
     case 'failover':
-      return { path: `/vips/${name}/failover`, body: { ...to, reason } };
+      return { path: `/vips/${name}/failover`, body: { ...to, ...forced, ...later, reason } };
     case 'failback':
-      return { path: `/vips/${name}/failback`, body: { reason } };
+      return { path: `/vips/${name}/failback`, body: { ...forced, ...later, reason } };
     case 'drain':
     case 'undrain':
-      return { path: `/regions/${encodeURIComponent(region)}/${action}`, body: { vip, reason } };
+      return {
+        path: `/regions/${encodeURIComponent(region)}/${action}`,
+        body: { ...(isRegionWide === true ? {} : { vip }), ...forced, reason },
+      };
     case 'hold':
       return { path: '/holds', body: { vip, reason, seconds } };
     case 'drill':
@@ -53,14 +68,20 @@ export function requestOf({ action, vip, region, reason, seconds }: Wish): ApiRe
 }
 
 /** The same on the command line: the page is not the only road. */
-export function commandOf({ action, vip, region, reason, seconds }: Wish): string {
-  const why = ['--reason', reason === '' ? '"..."' : shellWord(reason)];
+export function commandOf(wish: Wish): string {
+  const { action, vip, region, reason, seconds, force = [], atMs, isRegionWide } = wish;
+  const why = [
+    ...(atMs === undefined ? [] : ['--at', new Date(atMs).toISOString()]),
+    ...force.flatMap((guard) => ['--force', shellWord(guard)]),
+    ...['--reason', reason === '' ? '"..."' : shellWord(reason)],
+  ];
+  const only = isRegionWide === true ? [] : ['--vip', shellWord(vip)];
   const to = region === '' ? [] : ['--to', shellWord(region)];
   const words: Record<Action, readonly string[]> = {
     failover: ['failover', shellWord(vip), ...to],
     failback: ['failback', shellWord(vip)],
-    drain: ['drain', shellWord(region || 'REGION'), '--vip', shellWord(vip)],
-    undrain: ['undrain', shellWord(region || 'REGION'), '--vip', shellWord(vip)],
+    drain: ['drain', shellWord(region || 'REGION'), ...only],
+    undrain: ['undrain', shellWord(region || 'REGION'), ...only],
     hold: ['hold', shellWord(vip), '--for', `${seconds}s`],
     drill: ['drill', shellWord(vip), ...to, '--for', `${seconds}s`],
   };
@@ -68,11 +89,11 @@ export function commandOf({ action, vip, region, reason, seconds }: Wish): strin
 }
 
 /** What is done and to what, as the button that does it says. */
-export function verbOf({ action, vip, region }: Wish): string {
+export function verbOf({ action, vip, region, isRegionWide }: Wish): string {
   switch (action) {
     case 'drain':
     case 'undrain':
-      return `${ACTION_TITLES[action]} ${region} for ${vip}`;
+      return `${ACTION_TITLES[action]} ${region} for ${isRegionWide === true ? 'every vip' : vip}`;
     case 'failover':
       return `Move ${vip}${region === '' ? '' : ` to ${region}`}`;
     default:

@@ -89,9 +89,24 @@ export function Standing({ status, vip, refusal, onMild }: StandingProps) {
       </dd>`,
     )}
     <${Waiting} status=${status} vip=${vip} refusal=${refusal} onMild=${onMild} />
+    <${LastDrill} status=${status} vip=${vip} />
     <dt>alerts</dt>
     ${alerts.length === 0 ? html`<dd>none</dd>` : alerts.map((alert) => html`<dd><span class="face look">! ${alert.reason}</span>: ${alert.detail}</dd>`)}
   </dl>`;
+}
+
+function LastDrill({ status, vip }: { status: Status; vip: StatusVip }) {
+  const { lastDrill } = vip;
+  if (lastDrill === undefined) return '';
+  if (lastDrill === null)
+    return html`<dt>last drill</dt>
+      <dd>none is known</dd>`;
+  const { atMs, ok, state, outageMs } = lastDrill;
+  return html`<dt>last drill</dt>
+    <dd>
+      <span class=${`face ${ok ? 'calm' : 'act'}`}>${ok ? '✓ proved' : `✗ ${state}`}</span>${outageMs === null ? '' : `, ${Math.round(outageMs)} ms without an answer`}${' '}
+      <${Age} ms=${status.nowMs - atMs} />
+    </dd>`;
 }
 
 /** What will happen later: arranged by a person, or by the clock. */

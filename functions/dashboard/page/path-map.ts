@@ -4,7 +4,7 @@ import { html } from 'htm/preact';
 import type { Status, StatusNva, StatusRegion, StatusVip } from '../../../shared/api.ts';
 import { ROUTE_SERVER_ASN } from '../../../shared/asn.ts';
 import { Age, AsPath, Face, ProbeWindow, ProofFace, roleText, VerdictFace } from './faces.ts';
-import { latencyText, shortPeer } from './text.ts';
+import { latencyText, percentText, shortPeer } from './text.ts';
 
 export interface MapProps {
   readonly status: Status;
@@ -47,7 +47,7 @@ function OnPremises({ status, vip, ageMs }: MapProps) {
       return html`<p key=${observer.observer} class=${isOld(age, status) ? 'stale' : ''}>
         <b>${observer.observer}</b>${' '}
         ${observer.answeredBy === null ? html`<${Face} glyph="✕" word="no answer" tone="act" />` : html`answered by ${observer.answeredBy}`}
-        <br />${latencyText(observer.firstByteMs)}, ${observer.failures} of ${observer.requests} failed <${Age} ms=${age} />
+        <br />${latencyText(observer.firstByteMs)}, ${observer.failures} of ${observer.requests} failed${typeof observer.loss === 'number' ? html`, <span class=${observer.loss > 0 ? 'face look' : ''}>${percentText(observer.loss)} lost lately</span>` : ''} <${Age} ms=${age} />
       </p>`;
     })}
   </div>`;
@@ -119,7 +119,7 @@ function NvaHop({
   const up = nva.sessions.filter(({ state }) => state === 'Established').length;
   return html`<li class=${`hop ${isOld(age, status) ? 'stale' : ''}`}>
     <h4>${nva.nva}</h4>
-    <p>${isOld(age, status) ? '? unknown, last: ' : ''}r${region.rung} ×${region.prepend}, sessions ${up}/${nva.sessions.length}</p>
+    <p>${isOld(age, status) ? '? unknown, last: ' : ''}${nva.lastResort ? 'ordered ' : ''}r${region.rung} ×${region.prepend}, sessions ${up}/${nva.sessions.length}</p>
     ${nva.lastResort ? html`<p><${Face} glyph="✕" word="last resort, its own decision" tone="act" /></p>` : ''}
     <p>${nva.acknowledged ? `generation ${nva.order?.generation ?? '?'} acknowledged` : html`<${Face} glyph="…" word="behind the newest order" tone="moving" />`} <${Age} ms=${age} /></p>
   </li>`;

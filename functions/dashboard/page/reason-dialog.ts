@@ -7,7 +7,7 @@ import type { ProblemDocument } from '../../../shared/errors.ts';
 import { REASON_LENGTH_MIN } from './actions-model.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { Problem } from './faces.ts';
-import { shellWord } from './text.ts';
+import { durationText, shellWord } from './text.ts';
 
 export type MildWish =
   | { readonly type: 'hold-all' }
@@ -21,7 +21,8 @@ export interface ReasonDialogProps {
   readonly onClose: () => void;
 }
 
-const HOLD_ALL_SECONDS = 3600;
+const HOLD_SECONDS = [600, 3600, 4 * 3600, 24 * 3600];
+const HOLD_SECONDS_FIRST = 3600;
 
 interface Words {
   readonly title: string;
@@ -31,14 +32,14 @@ interface Words {
   readonly command: string;
 }
 
-function wordsOf(wish: MildWish): Words {
+function wordsOf(wish: MildWish, seconds: number): Words {
   switch (wish.type) {
     case 'hold-all':
       return {
-        title: 'Hold all automatic moves for one hour',
+        title: 'Hold all automatic moves',
         consequence: 'Automation makes no planned move of any vip. An unhealthy or lost region is still failed over.',
         button: 'Hold all',
-        command: 'anycastctl hold --for 1h',
+        command: `anycastctl hold --for ${seconds}s`,
       };
     case 'release':
       return {
@@ -57,15 +58,15 @@ function wordsOf(wish: MildWish): Words {
   }
 }
 
-function send(plane: ControlPlane, wish: MildWish, reason: string, key: string) {
-  if (wish.type === 'hold-all')
-    return plane.send<Operation>('POST', '/holds', { reason, seconds: HOLD_ALL_SECONDS }, key);
+function send(plane: ControlPlane, wish: MildWish, reason: string, seconds: number, key: string) {
+  if (wish.type === 'hold-all') return plane.send<Operation>('POST', '/holds', { reason, seconds }, key);
   const path = `/${wish.type === 'release' ? 'holds' : 'operations'}/${encodeURIComponent(wish.id)}`;
   return plane.send<Operation>('DELETE', `${path}?reason=${encodeURIComponent(reason)}`, undefined, key);
 }
 
 export function ReasonDialog({ plane, wish, onStarted, onClose }: ReasonDialogProps) {
   const [reason, setReason] = useState('');
+  const [seconds, setSeconds] = useState(HOLD_SECONDS_FIRST);
   const [problem, setProblem] = useState<ProblemDocument | undefined>(undefined);
   const [isBusy, setBusy] = useState(false);
   const [key] = useState(() => crypto.randomUUID());
@@ -75,11 +76,11 @@ export function ReasonDialog({ plane, wish, onStarted, onClose }: ReasonDialogPr
     dialog.current?.showModal();
     leave.current?.focus();
   }, []);
-  const { title, consequence, button, command } = wordsOf(wish);
+  const { title, consequence, button, command } = wordsOf(wish, seconds);
   const isReady = reason.trim().length >= REASON_LENGTH_MIN;
   async function act(): Promise<void> {
     setBusy(true);
-    const answer = await send(plane, wish, reason, key);
+    const answer = await send(plane, wish, reason, seconds, key);
     setBusy(false);
     if (answer.ok) onStarted(answer.value);
     else setProblem(answer.problem);
@@ -88,6 +89,15 @@ export function ReasonDialog({ plane, wish, onStarted, onClose }: ReasonDialogPr
     <h2 id="reason-title">${title}</h2>
     <p id="reason-consequence" class="consequence">${consequence}</p>
     ${problem ? html`<div role="alert"><${Problem} problem=${problem} /></div>` : ''}
+    ${
+      wish.type === 'hold-all' &&
+      html`<label>
+        for
+        <select value=${String(seconds)} onChange=${(event: Event) => setSeconds(Number((event.target as HTMLSelectElement).value))}>
+          ${HOLD_SECONDS.map((one) => html`<option key=${one} value=${one}>${durationText(one * 1000)}</option>`)}
+        </select>
+      </label>`
+    }
     <label>reason, for the record <input value=${reason} maxlength="500" autocomplete="off" onInput=${(event: Event) => setReason((event.target as HTMLInputElement).value)} /></label>
     <p class="age">${isReady ? 'Kept in the audit.' : `A reason of at least ${REASON_LENGTH_MIN} characters is required.`}</p>
     <code class="twin">${command} --reason ${reason === '' ? '"..."' : shellWord(reason)}</code>

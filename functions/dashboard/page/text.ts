@@ -59,3 +59,12 @@ export const shortPeer = (peer: string): string =>
 /** Repeated AS numbers within a sentence, written out as everywhere else. */
 export const shortenPaths = (text: string): string =>
   text.replace(/\b(\d+)(?: \1\b)+/g, (run, asn: string) => `${asn}×${run.split(' ').length}`);
+
+/** `2026-03-14T04:14` by this computer's clock, as a field for date and time wants it. */
+export function localTime(epochMs: number): string {
+  const offsetMs = new Date(epochMs).getTimezoneOffset() * 60_000;
+  return new Date(epochMs - offsetMs).toISOString().slice(0, 16);
+}
+
+/** A share (0 to 1) with one place: small losses matter. */
+export const percentText = (share: number): string => `${Math.round(share * 1000) / 10} %`;

@@ -26,9 +26,11 @@ export interface TimelineProps {
   readonly records: readonly AuditRecord[];
   /** By the control plane's clock. */
   readonly nowMs: number;
+  /** Shows the map as it was then. */
+  readonly onThen: (entry: Entry) => void;
 }
 
-export function Timeline({ vip, records, nowMs }: TimelineProps) {
+export function Timeline({ vip, records, nowMs, onThen }: TimelineProps) {
   const [spanMs, setSpanMs] = useState<number>(24 * 3600_000);
   const entries = timelineEntries(records).filter((entry) => Date.parse(entry.time) >= nowMs - spanMs);
   return html`<div class="zoom" role="group" aria-label="zoom">
@@ -36,7 +38,7 @@ export function Timeline({ vip, records, nowMs }: TimelineProps) {
     </div>
     ${vip.mode === 'active-active' ? '' : html`<${RoleBar} vip=${vip} records=${records} fromMs=${nowMs - spanMs} toMs=${nowMs} />`}
     ${entries.length === 0 ? html`<p>Nothing was decided in this time.</p>` : ''}
-    <ol class="entries">${entries.map((entry) => html`<${Row} key=${entry.id} entry=${entry} />`)}</ol>`;
+    <ol class="entries">${entries.map((entry) => html`<${Row} key=${entry.id} entry=${entry} onThen=${onThen} />`)}</ol>`;
 }
 
 function RoleBar({
@@ -68,7 +70,7 @@ function RoleBar({
     </div>`;
 }
 
-function Row({ entry }: { entry: Entry }) {
+function Row({ entry, onThen }: { entry: Entry; onThen: (entry: Entry) => void }) {
   const day = entry.time.slice(5, 10);
   return html`<li>
     <details>
@@ -95,5 +97,6 @@ function Row({ entry }: { entry: Entry }) {
         </tbody>
       </table>
     </details>
+    <button type="button" class="quiet" aria-label=${`map then: ${day} ${clockText(entry.time)} ${entry.reason}`} onClick=${() => onThen(entry)}>map then</button>
   </li>`;
 }

@@ -1,6 +1,6 @@
 // Everything about one vip: who serves it, what can be done, the path, the evidence, the proofs and the history.
 import { html } from 'htm/preact';
-import { useRef } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { AuditPage, Status, StatusVip } from '../../../shared/api.ts';
 import type { AuditRecord } from '../../../shared/audit.ts';
 import { Actions } from './actions.ts';
@@ -14,7 +14,10 @@ import { addSample, type LatencyHistory, LatencyPlot, newHistory } from './laten
 import { PathMap } from './path-map.ts';
 import type { MildWish } from './reason-dialog.ts';
 import { durationText } from './text.ts';
+import { ThenMap } from './then-map.ts';
+import { policyThen } from './then-model.ts';
 import { Timeline } from './timeline.ts';
+import type { Entry } from './timeline-model.ts';
 
 const SLOW_PERIOD_MS = 5000;
 const RECORDS_MAX = 1000;
@@ -68,9 +71,16 @@ export function VipDetail(props: DetailProps) {
   histories.current.set(vip.vip, history);
   addSample(history, vip, status.nowMs);
   const fresh = { isStale, ageMs };
+  const [chosen, choose] = useState<{ readonly vip: string; readonly entry: Entry } | undefined>(undefined);
+  const then =
+    chosen?.vip === vip.vip && records.value !== undefined ? policyThen(vip, records.value, chosen.entry) : undefined;
   return html`<main>
     <${Summary} ...${props} />
-    <${Area} title="Path" name="path" ...${fresh}><${PathMap} status=${status} vip=${vip} ageMs=${ageMs} /><//>
+    ${
+      then === undefined
+        ? html`<${Area} title="Path" name="path" ...${fresh}><${PathMap} status=${status} vip=${vip} ageMs=${ageMs} /><//>`
+        : html`<${Area} title="Path then" name="path"><${ThenMap} then=${then} onNow=${() => choose(undefined)} /><//>`
+    }
     <div class="pair">
       <div class="column">
         <${Area} title="Evidence" name="evidence" ...${fresh}><${Evidence} status=${status} vip=${vip} /><//>
@@ -87,7 +97,7 @@ export function VipDetail(props: DetailProps) {
       </div>
     </div>
     <${Area} title="History" name="history" problem=${records.problem}>
-      ${records.value === undefined ? html`<p>${records.problem ? 'No records could be read.' : 'Reading the audit.'}</p>` : html`<${Timeline} vip=${vip} records=${records.value} nowMs=${status.nowMs + ageMs} />`}
+      ${records.value === undefined ? html`<p>${records.problem ? 'No records could be read.' : 'Reading the audit.'}</p>` : html`<${Timeline} vip=${vip} records=${records.value} nowMs=${status.nowMs + ageMs} onThen=${(entry: Entry) => choose({ vip: vip.vip, entry })} />`}
     <//>
   </main>`;
 }

@@ -5,6 +5,7 @@ import { readIdentity } from '../../../functions/dashboard/page/access.ts';
 import {
   ACTIONS,
   commandOf,
+  nameOf,
   requestOf,
   verbOf,
   type Wish,
@@ -19,6 +20,7 @@ import {
   shortenPaths,
   shortPeer,
 } from '../../../functions/dashboard/page/text.ts';
+import { policyThen } from '../../../functions/dashboard/page/then-model.ts';
 import { actingSegments, timelineEntries } from '../../../functions/dashboard/page/timeline-model.ts';
 import {
   drainRequestSchema,
@@ -171,8 +173,44 @@ describe('history', () => {
   test('news newest first, with everything of the same decision behind it', () => {
     const entries = timelineEntries(history());
     expect(entries.map(({ kind }) => kind)).toEqual(['decision', 'decision', 'hold', 'blocked']);
-    expect(entries[0]?.trail.map(({ Kind }) => Kind)).toEqual(['decision', 'decision', 'order']);
+    expect(entries[0]?.trail.map(({ Kind }) => Kind)).toEqual(['decision', 'decision', 'order', 'verification']);
     expect(entries[2]).toMatchObject({ isAutomatic: false, actor: 'ops@contoso.com', text: 'CHG0039' });
+  });
+});
+
+describe('the policy then', () => {
+  const [first, second] = steady().vips[0]?.regions ?? [];
+  const vip = { ...(steady().vips[0] as Status['vips'][number]) };
+  const entryOf = (reason: string) => {
+    const found = timelineEntries(history()).find((entry) => entry.reason === reason);
+    if (found === undefined) throw new Error(`no entry ${reason}`);
+    return found;
+  };
+  const rows = (reason: string) =>
+    policyThen(vip, history(), entryOf(reason)).regions.map(
+      ({ region, role, rung, prepend, state }) => `${region} ${role} r${rung} x${prepend} ${state}`,
+    );
+
+  test('a decision is shown with all its changes, what it was before, and what became of it', () => {
+    expect([first?.region, second?.region]).toEqual(['westeurope', 'northeurope']);
+    const then = policyThen(vip, history(), entryOf('app-unhealthy'));
+    expect(then.acting).toEqual(['northeurope']);
+    expect(rows('app-unhealthy')).toEqual([
+      'westeurope backup r4 x12 announced',
+      'northeurope primary r3 x9 announced',
+    ]);
+    expect(then.regions.map(({ before }) => before)).toEqual(['primary r4 announced', 'backup r5 announced']);
+    expect(then.regions[1]?.proofs).toContainEqual(['routeServer', 'proved: 2/2']);
+    expect(then.regions[0]?.proofs).toEqual([]);
+  });
+  test('before the first change on record it is what that change found', () => {
+    expect(rows('held')).toEqual(['westeurope primary r4 x12 announced', 'northeurope backup r5 x15 announced']);
+  });
+  test('with nothing on record it is what is now', () => {
+    const [entry] = timelineEntries(history().slice(0, 2));
+    if (entry === undefined) throw new Error('no entry');
+    const then = policyThen(vip, history().slice(0, 2), entry);
+    expect(then.regions.map(({ role, rung }) => `${role} ${rung}`)).toEqual(['primary 4', 'backup 5']);
   });
 });
 
@@ -200,6 +238,25 @@ describe('requests', () => {
     expect(commandOf(wish(action))).toMatch(new RegExp(`^anycastctl ${action} `));
     expect(commandOf(wish(action))).toContain(`--reason 'don'\\''t panic'`);
     expect(verbOf(wish(action))).toContain('orders');
+  });
+  test.each<[Wish, Record<string, unknown>, string]>([
+    [
+      { ...wish('failover'), force: ['target-unhealthy', 'pacing'], atMs: NOW_MS },
+      { to: 'northeurope', force: ['target-unhealthy', 'pacing'], atMs: NOW_MS },
+      `failover orders --to northeurope --at ${new Date(NOW_MS).toISOString()} --force target-unhealthy --force pacing`,
+    ],
+    [{ ...wish('failback'), atMs: NOW_MS }, { atMs: NOW_MS }, `failback orders --at ${new Date(NOW_MS).toISOString()}`],
+    [{ ...wish('drain'), isRegionWide: true }, {}, 'drain northeurope'],
+  ])('force, time and scope of %j are sent and written as a command', (asked, body, command) => {
+    expect(requestOf(asked).body).toEqual({ ...body, reason: asked.reason });
+    expect(schemas[asked.action].safeParse(requestOf(asked).body).success).toBe(true);
+    expect(commandOf(asked)).toBe(`anycastctl ${command} --reason 'don'\\''t panic'`);
+  });
+  test('what must be typed is the vip, or the region when it is about all of it', () => {
+    expect([nameOf(wish('drain')), nameOf({ ...wish('drain'), isRegionWide: true })]).toEqual([
+      'orders',
+      'northeurope',
+    ]);
   });
   test('names cannot leave their place in the address', () => {
     expect(requestOf({ ...wish('failover'), vip: 'a/../b?c' }).path).toBe('/vips/a%2F..%2Fb%3Fc/failover');
