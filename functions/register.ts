@@ -16,6 +16,7 @@ import { startVerify } from './activities/start-verify.ts';
 import { verifyStep } from './activities/verify-step.ts';
 import type { Plane } from './deployment.ts';
 import { answer, type Client } from './http/call.ts';
+import type { Buckets } from './http/rates.ts';
 import { drill } from './orchestrators/drill.ts';
 import { evaluate } from './orchestrators/evaluate.ts';
 import { ORCHESTRATIONS } from './orchestrators/names.ts';
@@ -40,6 +41,7 @@ export function registerControlPlane(plane: Plane): void {
       for (const line of await statusLog(plane)) context.info(line);
     },
   });
+  const buckets: Buckets = new Map();
   for (const route of createRoutes()) {
     // Function names are shared with the orchestrations, and `operation` is both.
     app.http(`http-${route.name}`, {
@@ -48,7 +50,8 @@ export function registerControlPlane(plane: Plane): void {
       // The token is verified in code, whatever stands in front.
       authLevel: 'anonymous',
       extraInputs: [df.input.durableClient()],
-      handler: (request, context) => answer(route, { plane, client: clientOf(context), request, log: context }),
+      handler: (request, context) =>
+        answer(route, { plane, client: clientOf(context), request, log: context, buckets }),
     });
   }
   app.setup({ enableHttpStream: false });

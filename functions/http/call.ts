@@ -3,8 +3,10 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import type { DurableClient } from 'durable-functions';
 import type { ApiRole } from '../../shared/api.ts';
 import { OperatingError, PROBLEM_CONTENT_TYPE, type ProblemDocument, problem } from '../../shared/errors.ts';
+import { findNva } from '../../shared/topology.ts';
 import type { Plane } from '../deployment.ts';
 import type { CertificateOutcome, Principal, TokenVerifier } from '../ports.ts';
+import { type Buckets, type RateKind, takeCall } from './rates.ts';
 
 export type Client = Pick<DurableClient, 'startNew' | 'getStatus'>;
 
@@ -17,6 +19,8 @@ export interface Call {
   /** Of the client certificate, where that stands in for a token. */
   readonly thumbprint?: string;
   readonly log: Pick<InvocationContext, 'warn' | 'error'> & { readonly invocationId?: string };
+  /** How often each caller asked; absent: nobody is counted. */
+  readonly buckets?: Buckets;
 }
 
 export interface Route {
@@ -67,17 +71,52 @@ export async function answer(route: Route, call: Omit<Call, 'principal'>): Promi
 /** Checks the token, calls the handler, and turns whatever goes wrong into a problem document. */
 async function answerChecked(route: Route, call: Omit<Call, 'principal'>, id: string): Promise<HttpResponseInit> {
   try {
-    if (route.role === null) return await route.handle({ ...call, principal: undefined });
+    if (route.role === null) {
+      return (
+        refuseOften(call, 'open', addressOf(call.request)) ?? (await route.handle({ ...call, principal: undefined }))
+      );
+    }
     const shown = route.takesCertificate ? readCertificate(call) : undefined;
     if (shown?.type === 'refused') return unauthorized(shown.code, shown.detail).response;
-    if (shown !== undefined) return await route.handle({ ...call, principal: undefined, thumbprint: shown.thumbprint });
+    const sender = senderOf(call);
+    if (shown !== undefined) {
+      const { thumbprint } = shown;
+      const refused = refuseOften(call, route.role, `${thumbprint}|${sender}`);
+      return refused ?? (await route.handle({ ...call, principal: undefined, thumbprint }));
+    }
     const checked = await authorize(call.plane.tokens, call.request.headers.get('authorization'), route.role);
     if (checked.type === 'refused') return checked.response;
-    return await route.handle({ ...call, principal: checked.principal });
+    const { principal } = checked;
+    const refused = refuseOften(call, route.role, `${principal.id}|${sender}`);
+    return refused ?? (await route.handle({ ...call, principal }));
   } catch (error) {
     return failure(error, call.log, id);
   }
 }
+
+/** Whoever asks too often is told when to ask again; nothing of the call is looked at. */
+function refuseOften(
+  { buckets, plane }: Omit<Call, 'principal'>,
+  kind: RateKind,
+  caller: string,
+): HttpResponseInit | undefined {
+  const seconds = buckets && takeCall(buckets, kind, caller, plane.clock.nowMs());
+  if (seconds === undefined) return undefined;
+  const next = `ask again in ${seconds} s`;
+  return refuse(problem(429, 'too-many-requests', 'Too many requests', { next }), { 'retry-after': String(seconds) });
+}
+
+/** Whoever reports for several names of the deployment is counted for each; for other names, for all of them together. */
+function senderOf({ plane, request }: Omit<Call, 'principal'>): string {
+  const { nva: name } = request.params;
+  const { topology } = plane.deployment;
+  const isOurs = name !== undefined && (findNva(topology, name) ?? topology.observers.find((one) => one.name === name));
+  return isOurs ? name : '';
+}
+
+/** The last hop is written by the front end of the platform; what stands before it anybody can write. */
+const addressOf = (request: HttpRequest): string =>
+  request.headers.get('x-forwarded-for')?.split(',').at(-1)?.trim().slice(0, 64) ?? '';
 
 /** The client certificate of a call that brings no token; undefined: there is none, or nothing here vouches for it. */
 function readCertificate({ plane, request }: Omit<Call, 'principal'>): CertificateOutcome | undefined {

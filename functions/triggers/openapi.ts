@@ -3,6 +3,7 @@ import { z } from 'zod';
 import * as api from '../../shared/api.ts';
 import { observerReportSchema, reportSchema } from '../../shared/report.ts';
 import type { Route } from '../http/call.ts';
+import { RATES } from '../http/rates.ts';
 
 const BODIES: Readonly<Record<string, z.ZodType>> = {
   failover: api.failoverRequestSchema,
@@ -67,6 +68,13 @@ export function openApi(routes: readonly Route[], audience: string): unknown {
   };
 }
 
+/** Who is counted, and how often it may ask. */
+function tooOften({ role }: Route): string {
+  const { perSecond, burst } = RATES[role ?? 'open'];
+  const whom = role === null ? 'address' : role === 'Agent.Report' ? 'caller and name' : 'caller';
+  return `Asked too often: ${perSecond} a second per ${whom}, ${burst} at once`;
+}
+
 function toOperation(route: Route): unknown {
   const body = BODIES[route.name];
   const starts = body !== undefined && route.name !== 'report';
@@ -97,6 +105,11 @@ function toOperation(route: Route): unknown {
         ? { 202: { description: 'Accepted', ...content } }
         : { 200: { description: 'Answer', ...content } }),
       ...(starts && { 200: dryRun }),
+      429: {
+        description: tooOften(route),
+        headers: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' } } },
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
       default: {
         description: 'Problem',
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },

@@ -306,3 +306,11 @@ test('storage that cannot be reached: nothing is decided, nothing changes on the
     300,
   );
 }, 90_000);
+
+// Last, for it uses up what the operator may ask.
+test('who asks too often is told so, whatever it asks', async () => {
+  const answers = await Promise.all(Array.from({ length: 300 }, () => call('POST', '/holds', { reason: '' })));
+  const statuses = new Set(answers.map((answer) => answer.status));
+  expect([...statuses].sort()).toEqual([400, 429]);
+  expect(answers.find((answer) => answer.status === 429)?.body).toMatchObject({ code: 'too-many-requests' });
+});
