@@ -41,7 +41,7 @@ export function findAzureRefusals(topology: Topology): Finding[] {
       ...checkHub(place),
       ...checkRouteServer(place),
       ...checkNvas(place),
-      ...checkGateway(place),
+      ...checkGateway(place, topology),
       ...checkSpoke(place, topology),
     ]),
     ...checkHosts(topology),
@@ -147,12 +147,13 @@ function checkNvas({ at, azure, region }: Place): Finding[] {
   ];
 }
 
-function checkGateway({ at, azure, region }: Place): Finding[] {
+function checkGateway({ at, azure, region }: Place, topology: Topology): Finding[] {
   const { gateway } = azure.subnets;
   const found: Finding[] = [];
   if (gateway !== undefined && lengthOf(gateway) > LONGEST_PREFIX.gateway) {
     found.push(finding(`${at}.subnets.gateway`, 'subnet-small', `${gateway}: GatewaySubnet needs a /26 or larger`));
   }
+  found.push(...checkVpnGateway(at, azure, topology));
   if (azure.expressRouteGateway === undefined) return found;
   if (gateway === undefined)
     found.push(finding(`${at}.expressRouteGateway`, 'prefix-missing', 'needs subnets.gateway'));
@@ -160,6 +161,23 @@ function checkGateway({ at, azure, region }: Place): Finding[] {
     found.push(finding(`${at}.expressRouteGateway`, 'circuit-missing', 'needs regions[].circuit to connect to'));
   }
   return found;
+}
+
+function checkVpnGateway(at: string, azure: AzureRegion, topology: Topology): Finding[] {
+  if (azure.vpnGateway === undefined) return [];
+  const where = `${at}.vpnGateway`;
+  return [
+    ...(azure.subnets.gateway === undefined ? [finding(where, 'prefix-missing', 'needs subnets.gateway')] : []),
+    ...(topology.transport.kind === 'vpn'
+      ? []
+      : [
+          finding(
+            where,
+            'wrong-transport',
+            `transport is ${topology.transport.kind}: a VPN gateway would not carry it`,
+          ),
+        ]),
+  ];
 }
 
 function checkSpoke({ at, azure }: Place, topology: Topology): Finding[] {

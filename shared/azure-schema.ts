@@ -62,6 +62,10 @@ const regionSchema = z.strictObject({
     .strictObject({ sku: z.enum(['ErGw1AZ', 'ErGw2AZ', 'ErGw3AZ', 'ErGwScale']) })
     .optional()
     .describe('Creates a gateway and connects regions[].circuit to it. Absent: the one you have.'),
+  vpnGateway: z
+    .strictObject({ sku: z.enum(['VpnGw1AZ', 'VpnGw2AZ', 'VpnGw3AZ', 'VpnGw4AZ', 'VpnGw5AZ']) })
+    .optional()
+    .describe('Creates a VPN gateway: active-active, ASN 65515, as Route Server asks. Absent: the one you have.'),
   spoke: z
     .strictObject({
       addressSpace: z.array(prefix).min(1).max(16),

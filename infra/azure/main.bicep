@@ -166,6 +166,7 @@ module newRouteServers 'modules/route-server.bicep' = [
     dependsOn: [
       hubSubnets
       gateways
+      vpnGateways
     ]
   }
 ]
@@ -195,6 +196,23 @@ module gateways 'modules/expressroute-gateway.bicep' = [
       subnetResourceId: '${hubIds[i]}/subnets/GatewaySubnet'
       sku: place.azure.?expressRouteGateway.?sku ?? 'ErGw1AZ'
       circuitResourceId: place.region.?circuit.?resourceId ?? ''
+    }
+    dependsOn: [
+      hubSubnets
+    ]
+  }
+]
+
+module vpnGateways 'modules/vpn-gateway.bicep' = [
+  for (place, i) in places: if (place.azure.?vpnGateway != null) {
+    name: 'vpn-gateway'
+    scope: groups[i]
+    params: {
+      name: 'vpngw-${name}-${place.azure.name}'
+      location: place.azure.name
+      tags: tags
+      subnetResourceId: '${hubIds[i]}/subnets/GatewaySubnet'
+      sku: place.azure.?vpnGateway.?sku ?? 'VpnGw1AZ'
     }
     dependsOn: [
       hubSubnets
@@ -252,6 +270,7 @@ module spokesToHub 'modules/hub-peering.bicep' = [
       hubToSpokes
       newRouteServers
       gateways
+      vpnGateways
     ]
   }
 ]

@@ -91,6 +91,10 @@ type azureRegionType = {
   expressRouteGateway: {
     sku: 'ErGw1AZ' | 'ErGw2AZ' | 'ErGw3AZ' | 'ErGwScale'
   }?
+  @description('Optional. VPN gateway to create, active-active with ASN 65515.')
+  vpnGateway: {
+    sku: 'VpnGw1AZ' | 'VpnGw2AZ' | 'VpnGw3AZ' | 'VpnGw4AZ' | 'VpnGw5AZ'
+  }?
   @description('Optional. Spoke to create for the application.')
   spoke: {
     addressSpace: string[]

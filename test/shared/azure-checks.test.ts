@@ -93,6 +93,19 @@ const REFUSALS: readonly [string, (draft: Draft) => void, string][] = [
     'azure.regions[0].expressRouteGateway circuit-missing',
   ],
   [
+    'a VPN gateway without its subnet',
+    (d) => {
+      d.azure.regions[0].vpnGateway = { sku: 'VpnGw1AZ' };
+      delete d.azure.regions[0].subnets.gateway;
+    },
+    'azure.regions[0].vpnGateway prefix-missing',
+  ],
+  [
+    'a VPN gateway where ExpressRoute carries the vips',
+    (d) => (d.azure.regions[0].vpnGateway = { sku: 'VpnGw1AZ' }),
+    'azure.regions[0].vpnGateway wrong-transport',
+  ],
+  [
     'an application subnet outside its spoke',
     (d) => (d.azure.regions[0].spoke.appSubnet = '10.1.9.0/26'),
     'azure.regions[0].spoke.appSubnet outside-spoke',
@@ -132,6 +145,18 @@ describe('the azure section is accepted', () => {
     if (!result.ok) throw new Error(formatFindings(result.error));
     expect(result.value.warnings).toEqual([]);
     expect(result.value.topology.azure?.peerHubs).toBe(file === 'anycast.yaml');
+  });
+
+  test('with a VPN gateway instead of circuits', () => {
+    const codes = codesAt((d) => {
+      d.transport = { kind: 'vpn' };
+      for (const [i, place] of d.azure.regions.entries()) {
+        place.vpnGateway = { sku: 'VpnGw2AZ' };
+        delete place.expressRouteGateway;
+        delete d.regions[i].circuit;
+      }
+    });
+    expect(codes).toEqual([]);
   });
 
   test('when it is absent: the control plane needs none of it', () => {
