@@ -9,7 +9,7 @@ import type { Plane } from './deployment.ts';
 import { adoptPolicy, firstPolicy } from './engine/first-policy.ts';
 import { type Ledger, ledgerText, newLedger, parseLedger } from './ledger.ts';
 import { COMMIT_ATTEMPTS_MAX, LEASE_SECONDS } from './limits.ts';
-import type { Outbox, StoredLedger } from './ports.ts';
+import type { LedgerStore, Outbox, StoredLedger } from './ports.ts';
 import { newestReported, readSight, type Sight, toNvaEvidence } from './snapshot.ts';
 import { findBetterEar } from './stand-back.ts';
 
@@ -49,6 +49,7 @@ export async function changeLedger(
   change: (held: Held) => Change | undefined | Promise<Change | undefined>,
 ): Promise<LeadOutcome> {
   const leaseId = leaseIdOf(plane.deployment.seat.name, group);
+  let suspect: { readonly etag: string; readonly epoch: number } | undefined;
   for (let attempt = 0; attempt < COMMIT_ATTEMPTS_MAX; attempt += 1) {
     const [stored, sight] = await Promise.all([plane.ledger.read(group), readSight(plane, group)]);
     // A lease that is not renewed ends by itself, and nobody takes one that another holds: so the lead does not flap.
@@ -64,14 +65,23 @@ export async function changeLedger(
       continue;
     }
     if (lease === 'absent') continue;
-    const held = take(plane, group, stored.text, sight);
+    const recordedEpoch = suspect?.etag === stored.etag ? suspect.epoch : undefined;
+    const held = take(plane, group, stored.text, sight, recordedEpoch);
     await confirmPending(plane, group, held.before);
     const wanted = await change(held);
     if (wanted === undefined && !held.mustCommit)
       return { type: 'leads', ledger: held.ledger, sight, isCommitted: false };
     const next = seal(plane, group, held, wanted ?? { ledger: held.ledger, drafts: [] });
+    if (!(await continuesRecord(plane, group, held.before, next))) {
+      // Somebody may have committed since it was read. Read again: if it still stands there, it was put back.
+      suspect = { etag: stored.etag, epoch: next.epoch };
+      continue;
+    }
     const outcome = await plane.ledger.commit(group, ledgerText(next), { etag: stored.etag, leaseId });
-    if (outcome === 'committed') return { type: 'leads', ledger: next, sight, isCommitted: true };
+    if (outcome === 'committed') {
+      noteHead(plane, group, next);
+      return { type: 'leads', ledger: next, sight, isCommitted: true };
+    }
     if (outcome === 'lease-lost') return { type: 'follows', leader: null, sight, ledger: undefined };
   }
   throw new OperatingError('ledger-conflict', `${group}: changed by others ${COMMIT_ATTEMPTS_MAX} times`, {
@@ -128,8 +138,11 @@ interface Taken extends Held {
   readonly drafts: readonly AuditDraft[];
 }
 
-/** Takes the stored ledger over: same seat goes on, another begins an epoch, a doubtful one is rebuilt. */
-function take(plane: Plane, group: string, text: string, sight: Sight): Taken {
+/**
+ * Takes the stored ledger over: same seat goes on, another begins an epoch, a doubtful one is rebuilt.
+ * @param recordedEpoch the outbox has records of this epoch that the ledger does not know of.
+ */
+function take(plane: Plane, group: string, text: string, sight: Sight, recordedEpoch: number | undefined): Taken {
   const nowMs = plane.clock.nowMs();
   const parsed = parseLedger(text, group);
   const reported = newestReported(sight.evidence);
@@ -138,6 +151,10 @@ function take(plane: Plane, group: string, text: string, sight: Sight): Taken {
   if (compareSequence(reported, before) > 0) {
     const detail = `agents have ${reported.epoch}.${reported.generation}, the ledger ${before.epoch}.${before.generation}`;
     return rebuild(plane, group, sight, nowMs, detail, before);
+  }
+  if (recordedEpoch !== undefined) {
+    const detail = `records of epoch ${recordedEpoch} follow what the ledger of ${before.epoch}.${before.generation} knows`;
+    return rebuild(plane, group, sight, nowMs, detail, before, recordedEpoch);
   }
   const { name } = plane.deployment.seat;
   const isFirst = before.decisionId === '' && before.generation === before.orderGeneration && before.chain.index < 0;
@@ -170,10 +187,11 @@ function rebuild(
   nowMs: number,
   why: string,
   before: Ledger | undefined,
+  recordedEpoch = 0,
 ): Taken {
   const reported = newestReported(sight.evidence);
   const after = {
-    epoch: Math.max(before?.epoch ?? 0, reported.epoch),
+    epoch: Math.max(before?.epoch ?? 0, reported.epoch, recordedEpoch),
     generation: Math.max(before?.generation ?? 0, reported.generation),
   };
   const config = plane.deployment.configOf(group);
@@ -213,6 +231,29 @@ export async function isConfirmed(plane: Plane, group: string, record: AuditReco
   if (!(await plane.outbox.has(group, record))) return false;
   noteConfirmed(plane, group, record);
   return true;
+}
+
+/** Hash at the end of the newest chain that this process committed, by group. */
+const heads = new WeakMap<LedgerStore, Map<string, string>>();
+
+function noteHead(plane: Plane, group: string, { chain }: Ledger): void {
+  heads.set(plane.ledger, (heads.get(plane.ledger) ?? new Map<string, string>()).set(group, chain.hash));
+}
+
+/**
+ * False when records already stand in the outbox where those of this commit would go: the ledger was put back to an
+ * earlier state, which agents cannot tell when no order changed since. Asks only when another process, or nobody that
+ * this one knows of, committed what the ledger builds on.
+ */
+async function continuesRecord(
+  plane: Plane,
+  group: string,
+  before: Ledger | undefined,
+  next: Ledger,
+): Promise<boolean> {
+  const [first] = next.pending;
+  if (first === undefined || (before && heads.get(plane.ledger)?.get(group) === before.chain.hash)) return true;
+  return !(await plane.outbox.has(group, first));
 }
 
 function seal(plane: Plane, group: string, held: Held & { drafts: readonly AuditDraft[] }, wanted: Change): Ledger {

@@ -189,6 +189,41 @@ describe('doubtful ledgers', () => {
     expect(rebuilt.generation).toBeGreaterThan(world.agents.get('ne-nva-1')?.order?.generation ?? 0);
   });
 
+  test('one put back to before a record that changed no order is told by the outbox, and overwrites nothing', async () => {
+    await settle(world, 40);
+    const hold = (id: string): Wish => ({
+      ...{ type: 'hold', id, vip: 'orders', seconds: 600, full: false },
+      ...{ actor: 'ops', actorType: 'human', reason: 'calm' },
+    });
+    const old = world.ledger.textOf(GROUP);
+    await evaluate(world, hold('h-1'));
+    const recorded = async () => (await world.plane.outbox.page({ group: GROUP, limit: 1000 })).records;
+    const before = await recorded();
+    world.ledger.overwrite(GROUP, old);
+    await evaluate(world, hold('h-2'));
+    const rebuilt = world.ledgerNow();
+    expect(rebuilt).toMatchObject({ epoch: 2, delivers: false, policy: { trusted: false } });
+    const after = await recorded();
+    expect(after.slice(0, before.length)).toEqual(before);
+    expect(after.slice(before.length).map(({ Epoch, Reason }) => [Epoch, Reason])).toContainEqual([
+      2,
+      'ledger-rebuilt',
+    ]);
+  });
+
+  test('looks at the same time are no rollback', async () => {
+    await settle(world, 40);
+    const we = world.agents.get('we-nva-1');
+    if (we) we.verdict = 'unhealthy';
+    world.nowMs += 2000;
+    await world.report();
+    const looks = Array.from({ length: 4 }, (_, i) =>
+      decideAndCommit({ ...world.plane, ledger: { ...world.plane.ledger } })({ group: GROUP, correlationId: `c-${i}` }),
+    );
+    await Promise.all(looks);
+    expect(world.ledgerNow()).toMatchObject({ epoch: 1, policy: { trusted: true } });
+  });
+
   test('trusted again by a person, it delivers in its new epoch', async () => {
     world.ledger.overwrite(GROUP, 'nonsense');
     await world.report();
