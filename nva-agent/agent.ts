@@ -359,11 +359,13 @@ function wantedOf(state: AgentState, vipPlan: VipPlan, held: VipState): Announce
   const { phase } = state;
   // A person's word at this machine goes first, here as everywhere.
   const override = state.overrides.get(vipPlan.vip)?.action;
-  if (held.obstacle !== undefined && override !== 'announce') return null;
+  const isCarried = held.obstacle === undefined || override === 'announce';
+  // What breaks once it was carried is a local failure like any other: no common cause takes the prefix away everywhere.
+  if (!isCarried && held.announced === null) return null;
   return wantedRoute({
     defaults: vipPlan.defaults,
     row: rowOf(state, vipPlan),
-    standing: held.health.standing,
+    standing: isCarried ? held.health.standing : 'down',
     wasUp: held.health.wasUp,
     override,
     phase: phase === 'gone' ? 'withdrawn' : phase,
@@ -371,7 +373,7 @@ function wantedOf(state: AgentState, vipPlan: VipPlan, held: VipState): Announce
   });
 }
 
-/** The vip's row of the newest order; an order is the whole desired set of its group, so a missing row withholds. */
+/** The vip's row of the newest order, which is the whole desired set of its group: a missing row withholds. */
 export function rowOf(state: AgentState, vipPlan: VipPlan): OrderVip | 'not-ordered' | undefined {
   const order = state.orders.get(vipPlan.group);
   if (order === undefined) return undefined;
@@ -382,18 +384,4 @@ export function rowOf(state: AgentState, vipPlan: VipPlan): OrderVip | 'not-orde
 export function sequenceOf(state: AgentState, group: string): Sequence {
   const order = state.orders.get(group);
   return { epoch: order?.epoch ?? 0, generation: order?.generation ?? 0 };
-}
-
-const resendMs = ({ pacing }: VipState): number => pacing.resendAtMs ?? Number.POSITIVE_INFINITY;
-const dueMs = (vip: VipState): number => Math.min(nextHealthMs(vip.health), resendMs(vip));
-
-/** When the step wants a tick at the latest. */
-export function nextTickMs(state: AgentState): number {
-  let next = state.phase === 'running' || state.phase === 'gone' ? Number.POSITIVE_INFINITY : state.phaseEndsMs;
-  next = Math.min(next, SplitMap.of(state.vips).least(state.phase === 'running' ? dueMs : resendMs));
-  for (const { resendAtMs = next } of state.gone.values()) next = Math.min(next, resendAtMs);
-  if (state.phase === 'running') {
-    for (const override of state.overrides.values()) next = Math.min(next, override.expiresAtMs);
-  }
-  return next;
 }

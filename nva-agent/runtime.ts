@@ -5,15 +5,7 @@ import { join } from 'node:path';
 import type { Order } from '../shared/order.ts';
 import type { Finding } from '../shared/result.ts';
 import { findNva } from '../shared/topology.ts';
-import {
-  type AgentEffect,
-  type AgentEvent,
-  type AgentPlan,
-  type AgentState,
-  newAgent,
-  nextTickMs,
-  step,
-} from './agent.ts';
+import { type AgentEffect, type AgentEvent, type AgentPlan, type AgentState, newAgent, step } from './agent.ts';
 import { Alarm } from './alarm.ts';
 import { type Applications, createApplications } from './applications.ts';
 import { CEASE } from './bgp/iana.ts';
@@ -36,6 +28,7 @@ import { dataPlaneOf } from './dataplane/plan.ts';
 import { startDriver } from './drivers/driver.ts';
 import type { ProbeOutcome } from './health/window.ts';
 import { createLog, type Log, type LogSink } from './log.ts';
+import { nextTickMs } from './next-tick.ts';
 import { planOf } from './plan.ts';
 import type { RunProbe } from './probes/probe.ts';
 import { wantedRoutes } from './route/wanted-routes.ts';

@@ -147,21 +147,22 @@ describeWith(NEEDS, 'an agent that carries its vip', () => {
     await until('served', () => (serves() ? true : undefined));
   });
 
-  test('a port that is taken keeps the vip off the wire, with the reason, until it is free', async () => {
+  test('a port that is taken drops the vip to last resort, with the reason, until it is free', async () => {
     network.run(NVA, ['sysctl', '-q', '-w', 'net.ipv4.ip_nonlocal_bind=1']);
     const script = `require('node:net').createServer().listen(8090, '${VIP}', () => console.log('holds'))`;
     const holder = network.start(NVA, [process.execPath, '-e', script]);
     await until('the holder holds', () => (holder.stdout?.read() === null ? undefined : true));
     writeFiles(network, 'reverse-proxy', 8090);
     agent.kill('SIGHUP');
-    const now = await untilStatus('not announced', (seen) => !isAnnounced(seen));
+    const now = await untilStatus('not served', (seen) => seen.vips[0]?.local.verdict === 'unhealthy');
+    expect(now.vips[0]?.announced?.lastResort).toBe(true);
     expect(now.vips[0]?.local).toMatchObject({
       verdict: 'unhealthy',
       detail: expect.stringMatching(/^data-plane-not-applied: proxy: /),
     });
     expect(now.dataPlane?.problem).toMatch(/proxy/);
     holder.kill('SIGKILL');
-    await untilStatus('announced once it is free', isAnnounced);
+    await untilStatus('served once it is free', (seen) => seen.vips[0]?.local.verdict === 'healthy');
     writeFiles(network, 'reverse-proxy');
     agent.kill('SIGHUP');
     await until('served on the old port', () => (serves() ? true : undefined));

@@ -6,15 +6,15 @@ import {
   type AgentPlan,
   type AgentState,
   newAgent,
-  nextTickMs,
   rowOf,
   sequenceOf,
   step,
 } from '../../nva-agent/agent.ts';
 import { reportVip } from '../../nva-agent/control/reports.ts';
+import { nextTickMs } from '../../nva-agent/next-tick.ts';
 import { SPLAY_MS_MAX } from '../../nva-agent/vip-start.ts';
 import { RULE } from './health/probe-world.ts';
-import { makeOrder } from './order-draft.ts';
+import { LAST_RESORT, makeOrder } from './order-draft.ts';
 
 const vipPlan = (vip: string, group: string, last: number) => ({
   vip,
@@ -386,15 +386,25 @@ describe('a vip whose traffic this agent carries', () => {
     expect(verdictOf(played.state).verdict).toBe('healthy');
   });
 
-  test('is withdrawn when its data plane does not stand, and every seat hears the reason', () => {
+  test('falls to last resort when its data plane breaks, and every seat hears the reason', () => {
     const played = playCarried(playCarried(begun(), pass, pass, pass, stands).state, fails);
-    expect(announced(played.state)).toBeNull();
+    expect(announced(played.state)).toMatchObject({ lastResort: true, prepend: LAST_RESORT });
     expect(types(played)).toContain('report');
     expect(verdictOf(played.state)).toMatchObject({
       verdict: 'unhealthy',
       detail: 'data-plane-not-applied: proxy: refused',
     });
     expect(types(playCarried(played.state, fails))).toEqual([]);
+  });
+
+  test('is withdrawn when its data plane breaks only where the topology says so; what was never carried stays silent', () => {
+    const withdrawing = newAgent(carried, [makeOrder({}, { onLocalFailure: 'withdraw' })], [], 0);
+    expect(announced(playCarried(withdrawing, pass, pass, pass, stands, fails).state)).toBeNull();
+    expect(announced(playCarried(begun(), pass, pass, pass, fails).state)).toBeNull();
+    expect(announced(playCarried(begun(), pass, pass, pass, stands, fails, stands).state)).toMatchObject({
+      lastResort: false,
+      prepend: 12,
+    });
   });
 
   test('is announced all the same when root overrides it, and waits for nothing once it is somebody else’s', () => {
