@@ -2,6 +2,7 @@
 import type { Topology } from '../../shared/topology-schema.ts';
 import { type FaultKind, machinesOf, type PlannedFault } from './plan.ts';
 import type { AppMode, SimAgent } from './sim-agent.ts';
+import { GROUP } from './stores.ts';
 import { FAIR } from './wires.ts';
 import type { SimWorld } from './world.ts';
 
@@ -64,6 +65,11 @@ const place = (name: keyof SimWorld['places']): Breakage => ({
   end: ({ places }) => places[name].start(),
 });
 
+/** A person looks at it and says go on; where nothing was noticed there is nothing to trust. */
+function trust(world: SimWorld): void {
+  if (world.judge.ledger?.policy.trusted === false) world.ask({ kind: 'trust-ledger', vip: null, region: null });
+}
+
 const BREAKAGES: Readonly<Record<FaultKind, Breakage>> = {
   'app-crash': app,
   'app-hang': app,
@@ -96,6 +102,8 @@ const BREAKAGES: Readonly<Record<FaultKind, Breakage>> = {
   'storage-down': place('storage'),
   'arm-down': place('arm'),
   'ingestion-down': place('ingestion'),
+  'ledger-rollback': { begin: (w, { size }) => w.rollBack(size), end: trust },
+  'ledger-corrupt': { begin: (w) => w.stores.ledger.overwrite(GROUP, '{"v":1,"group":"def'), end: trust },
   'storage-slow': { begin: (w, { size }) => w.slowStorage(size), end: (w) => w.slowStorage(0) },
   'agent-clock': {
     begin: (w, { target, size }) => w.agent(target).setClock(size),

@@ -196,7 +196,8 @@ export class Judge {
   /** Every seat that may lead hears everybody and reaches the storage. */
   #canJudge(region: string): boolean {
     const { seats, wires, agents, isStorageFair } = this.#options;
-    if (!isStorageFair()) return false;
+    // A ledger that is not trusted waits for a person, and moves nobody.
+    if (!isStorageFair() || this.ledger?.policy.trusted !== true) return false;
     return seats.every(
       (seat) =>
         seat.process.isRunning &&
@@ -225,7 +226,7 @@ export class Judge {
   }
 
   onCommit(leaseId: string, beforeText: string, afterText: string): void {
-    const before = beforeText === '' ? undefined : (JSON.parse(beforeText) as Ledger);
+    const before = ledgerIn(beforeText);
     const after = JSON.parse(afterText) as Ledger;
     this.ledger = after;
     this.commits += 1;
@@ -261,7 +262,9 @@ export class Judge {
     if (kind === 'takeover') this.#checkAlarm(record, before);
     else this.#checkPacing(record, before);
     if (record.ActorType === 'automation') this.#checkBudget(record, before, kind);
-    if (!before.policy.trusted) this.breach('untrusted ledger', `${kind} ${record.Vip} to ${record.Region}`);
+    // Trust, and what was waiting for it, may come in one commit.
+    if (!before.policy.trusted && !after.policy.trusted)
+      this.breach('untrusted ledger', `${kind} ${record.Vip} to ${record.Region}`);
   }
 
   /** No automatic move to a region without fresh health. */
@@ -369,6 +372,15 @@ export class Judge {
     const ageMs = this.#options.timeline.nowMs - order.issuedAtMs;
     if (agent.clockOffsetMs === 0 && ageMs > 63_000)
       this.breach('order lifetime', `${agent.name} applied ${sequence}, ${ageMs} ms old`);
+  }
+}
+
+/** Undefined for none, and for one that somebody has spoilt. */
+function ledgerIn(text: string): Ledger | undefined {
+  try {
+    return JSON.parse(text) as Ledger;
+  } catch {
+    return undefined;
   }
 }
 

@@ -196,4 +196,12 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: [1, 2, 3, 4],
     kinds: ['app-crash', 'app-hang', 'app-errors'],
   },
+  {
+    name: 'rollback-unseen',
+    removes: 'a ledger put back to an earlier state is told by the outbox',
+    file: 'functions/lead.ts',
+    from: '  return !(await plane.outbox.has(group, first));',
+    to: '  return true;',
+    seeds: [16, 23, 91],
+  },
 ];

@@ -31,7 +31,9 @@ export const FAULT_KINDS = [
   'region-down',
   'bad-weather',
 ] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number];
+/** Happen to one story in eight, apart from the others, so that those stay what they were. */
+export const LEDGER_FAULTS = ['ledger-rollback', 'ledger-corrupt'] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof LEDGER_FAULTS)[number];
 
 export interface PlannedFault {
   readonly kind: FaultKind;
@@ -47,7 +49,7 @@ export interface PlannedFault {
 
 export interface PlannedWish {
   readonly atMs: number;
-  readonly kind: 'failover' | 'failback' | 'drain' | 'undrain' | 'hold';
+  readonly kind: 'failover' | 'failback' | 'drain' | 'undrain' | 'hold' | 'drill';
   readonly vip: string | null;
   readonly region: string | null;
 }
@@ -68,16 +70,27 @@ export interface Plan {
 const MINUTE_MS = 60_000;
 /** Faults fall into the first part of a story; the rest is for coming back. */
 const FAULTS_SHARE = 0.4;
+/** Seed of what is drawn apart. */
+const RARE = 0x1ed6e5;
 const contoso: unknown = parse(readFileSync('infra/examples/contoso.yaml', 'utf8'));
 
 /** @param kinds faults to draw from; absent: all. */
-export function makePlan(seed: number, minutes: number, kinds: readonly FaultKind[] = FAULT_KINDS): Plan {
+export function makePlan(seed: number, minutes: number, kinds?: readonly FaultKind[]): Plan {
   const random = createRandom(seed);
+  const rare = createRandom(seed ^ RARE);
   const topology = makeTopology(random);
   const endMs = minutes * MINUTE_MS;
   const faultsEndMs = endMs * FAULTS_SHARE;
-  const faults = makeFaults(random, topology, faultsEndMs, kinds);
-  const wishes = makeWishes(random, topology, faultsEndMs);
+  const faults = [
+    ...makeFaults(random, topology, faultsEndMs, kinds ?? FAULT_KINDS),
+    ...(kinds === undefined && rare.chance(1 / 8)
+      ? makeFaults(rare, topology, faultsEndMs, LEDGER_FAULTS).slice(0, 1)
+      : []),
+  ].sort((a, b) => a.atMs - b.atMs);
+  const wishes = [
+    ...makeWishes(random, topology, faultsEndMs),
+    ...(kinds === undefined && rare.chance(1 / 6) ? [makeDrill(rare, topology, faultsEndMs)] : []),
+  ];
   const calmFromMs = Math.max(0, ...faults.map((fault) => fault.untilMs), ...wishes.map((wish) => wish.atMs));
   const isQuickNetwork = random.chance(0.2);
   const routeChangeMs = isQuickNetwork ? 0 : topology.timing.routeChangeSeconds * 1000;
@@ -202,11 +215,20 @@ function makeFault(random: Random, topology: Topology, kind: FaultKind, atMs: nu
       return { ...at, target: '', size: random.pick([0.01, 0.05, 0.1, 0.3]) };
     case 'storage-slow':
       return { ...at, target: '', size: random.pick([200, 1_000, 3_000]) };
+    case 'ledger-rollback':
+      return { ...at, target: '', size: random.pick([1, 60_000, 600_000]) };
     case 'storage-down':
     case 'ingestion-down':
     case 'arm-down':
+    case 'ledger-corrupt':
       return { ...at, target: '' };
   }
+}
+
+/** A rehearsal that a person asks for, whatever else goes on. */
+function makeDrill(random: Random, topology: Topology, endMs: number): PlannedWish {
+  const atMs = random.between(60_000, endMs - 120_000);
+  return { atMs, kind: 'drill', vip: random.pick(topology.vips).name, region: null };
 }
 
 /** What two faults must not hit at the same time. */

@@ -1,6 +1,7 @@
 // One seed, from its plan to its verdict: lives through the story, lets calm return, and asks whether all is as it should be.
 
 import type { Ledger } from '../../functions/ledger.ts';
+import { ORCHESTRATIONS } from '../../functions/orchestrators/names.ts';
 import { verifyChain } from '../../infra/lab/audit-check.ts';
 import { baseRung } from '../../shared/ladder.ts';
 import { ladderOf } from '../../shared/topology.ts';
@@ -38,6 +39,9 @@ const TIDY_MS = 150_000;
 const SHIPPED_MS = 30_000;
 /** Penalties, windows and waits are over by then: the policy must have come back to the ranking. */
 const CONVERGED_MS = 15 * 60_000;
+/** A drill goes there, stays a minute and comes back within this time; before it there must have been peace. */
+const DRILL_MS = 6 * 60_000;
+const PEACE_MS = 6 * 60_000;
 
 export async function simulate(seed: number, { minutes, kinds }: SimulateOptions): Promise<Outcome> {
   const plan = makePlan(seed, minutes, kinds);
@@ -45,6 +49,7 @@ export async function simulate(seed: number, { minutes, kinds }: SimulateOptions
   world.start();
   scheduleFaults(world);
   for (const wish of plan.wishes) world.timeline.at(world.at(wish.atMs), () => world.ask(wish));
+  watchDrills(world);
   for (let i = 1; i <= 3; i += 1) world.timeline.at(world.at(plan.calmFromMs + i * TIDY_MS), () => tidyUp(world));
   await world.timeline.runUntil(world.at(plan.endMs));
   judgeEnd(world);
@@ -57,6 +62,29 @@ export async function simulate(seed: number, { minutes, kinds }: SimulateOptions
       longestOutageMs: judge.longestOutageMs(),
     },
   };
+}
+
+/** A drill in peace, alone: when its time is over, who acted before acts again. */
+function watchDrills(world: SimWorld): void {
+  const { plan, timeline, judge } = world;
+  const busy = [
+    ...plan.faults.map(({ atMs, untilMs }) => [atMs, untilMs]),
+    ...plan.wishes.map(({ atMs }) => [atMs, atMs]),
+  ];
+  for (const { kind, vip, atMs } of plan.wishes) {
+    const endMs = atMs + DRILL_MS;
+    const isInPeace = busy.filter(([from = 0, to = 0]) => from < endMs && to > atMs - PEACE_MS).length === 1;
+    if (kind !== 'drill' || vip === null || !isInPeace) continue;
+    const acting = () => judge.ledger?.policy.vips[vip]?.acting;
+    let before: string | undefined;
+    timeline.at(world.at(atMs), () => {
+      before = acting();
+    });
+    timeline.at(world.at(endMs), () => {
+      if (acting() !== before)
+        judge.breach('drill', `${before} acted before the drill of ${vip}, now ${acting()} does`);
+    });
+  }
 }
 
 /** What only a person may end: doubt about a region whose proof failed, a drain, distrust of the ledger. */
@@ -83,6 +111,9 @@ function judgeEnd(world: SimWorld): void {
     return;
   }
   if (!ledger.policy.trusted) breach('the ledger is not trusted');
+  for (const { host, name } of world.seats)
+    for (const { id, name: kind, isDone } of host.instances.values())
+      if (kind === ORCHESTRATIONS.drill && !isDone) breach(`drill ${id} of ${name} never ended`);
   if (plan.endMs - plan.calmFromMs >= CONVERGED_MS) judgeRanking(world, ledger, breach);
   const rows = stores.outbox.rows(GROUP);
   for (const detail of verifyChain(rows.map((row) => row.record))) judge.breach('audit chain', detail);

@@ -9,9 +9,9 @@ const MINUTES_OF_REAL_TIME = 10;
 
 describe('simulation', () => {
   test(
-    '120 seeds break no promise',
+    '200 seeds break no promise',
     async () => {
-      const command = ['run', '-s', 'sim', '--', '--seeds', '120', '--minutes', '12'];
+      const command = ['run', '-s', 'sim', '--', '--seeds', '200', '--minutes', '12'];
       const { stdout } = await run('npm', command).catch((error: { stdout: string }) => error);
       expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}')).toMatchObject({ failed: 0, failedSeeds: [] });
     },

@@ -23,6 +23,8 @@ export interface Stores {
   readonly shared: { proofs: StoredProofs; readonly views: ReadonlyMap<string, StoredSeatView> };
   /** Who holds the lease, and until when. */
   readonly lease: { id: string; untilMs: number };
+  /** Backups of the ledger, oldest first. */
+  readonly backups: readonly { readonly atMs: number; readonly text: string }[];
 }
 
 export interface StoreWatch {
@@ -33,6 +35,7 @@ export interface StoreWatch {
 
 /** The one group there is. */
 export const GROUP = 'default';
+const BACKUPS_MAX = 500;
 
 export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
   const clock = { nowMs: () => timeline.nowMs };
@@ -40,6 +43,7 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
   const outbox = createMemoryOutbox();
   const lease = { id: '', untilMs: 0 };
   const confirmed = new Set<string>();
+  const backups: { atMs: number; text: string }[] = [];
   const views = new Map<string, StoredSeatView>();
   const putView = (view: StoredSeatView) => void views.set(view.seat, view);
   const shared: Stores['shared'] = { proofs: { proofs: [], learned: {}, peerStatus: {} }, views };
@@ -55,7 +59,10 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
     async commit(group, text, on) {
       const before = ledger.textOf(group) ?? '';
       const outcome = await ledger.commit(group, text, on);
-      if (outcome === 'committed') watch.onCommit(on.leaseId, before, text);
+      if (outcome !== 'committed') return outcome;
+      backups.push({ atMs: timeline.nowMs, text });
+      if (backups.length > BACKUPS_MAX) backups.shift();
+      watch.onCommit(on.leaseId, before, text);
       return outcome;
     },
   } satisfies LedgerStore & MemoryLedger;
@@ -87,6 +94,7 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
     shipped: new Map(),
     shared,
     lease,
+    backups,
   };
 }
 

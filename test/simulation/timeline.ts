@@ -7,10 +7,10 @@ interface Entry {
 }
 
 /**
- * Everything the product awaits is settled by then: there is no real I/O, so its promises need no real time. Ticks come
- * after the last microtask, and without a turn of the event loop, which would cost more than most events.
+ * Everything the product awaits is settled by then: there is no real I/O, so its promises need no real time. A tick asked
+ * for by a microtask comes after the last of them, without a turn of the event loop, which would cost more than most events.
  */
-const settle = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+const settle = (): Promise<void> => new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
 
 export class Timeline {
   nowMs: number;

@@ -86,6 +86,14 @@ export class SimWorld {
     this.storageDelayMs = delayMs;
   }
 
+  /** Somebody restores the ledger as it was that long ago; without an older one nothing happens. */
+  rollBack(agoMs: number): void {
+    const { ledger, backups } = this.stores;
+    const untilMs = this.timeline.nowMs - agoMs;
+    const older = backups.slice(0, -1).findLast(({ atMs }) => atMs <= untilMs);
+    if (older !== undefined) ledger.overwrite(GROUP, older.text);
+  }
+
   look(): void {
     this.judge.look();
     for (const observer of this.#observers) observer.look();
@@ -129,6 +137,7 @@ export class SimWorld {
         deadlineMs,
         bodyHash: id,
       },
+      ...(wish.kind === 'drill' && { seconds: 60 }),
       ...who,
       wish:
         wish.kind === 'hold'
@@ -138,7 +147,7 @@ export class SimWorld {
               intent: {
                 ...{
                   id: `i-${id}`,
-                  type: wish.kind,
+                  type: wish.kind === 'drill' ? 'failover' : wish.kind,
                   ...who,
                   force: [...force],
                   createdAtMs: nowMs,
