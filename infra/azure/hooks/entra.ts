@@ -48,11 +48,22 @@ const rest = (az: Az, method: string, path: string, body?: unknown) =>
 const firstOf = (value: unknown): unknown => (value as { value?: unknown[] } | null)?.value?.[0];
 const quoted = (text: string) => encodeURIComponent(`'${text.replaceAll("'", "''")}'`);
 
+const nameOf = (deployment: string): string => `anycast-failover ${deployment}`;
+
+/** The app registration of a deployment; undefined when there is none. */
+export async function applicationOf(az: Az, deployment: string): Promise<Application | undefined> {
+  const filter = `/applications?$filter=displayName%20eq%20${quoted(nameOf(deployment))}`;
+  return firstOf(answerOf(await rest(az, 'get', filter), 'Entra')) as Application | undefined;
+}
+
+/** Its service principal and every assignment of its roles go with it. */
+export async function removeApplication(az: Az, objectId: string): Promise<void> {
+  answerOf(await rest(az, 'delete', `/applications/${objectId}`), 'app registration');
+}
+
 /** @param seatUrls the dashboard of each is where people come back to after signing in */
 export async function register(az: Az, deployment: string, seatUrls: readonly string[]): Promise<Registration> {
-  const name = `anycast-failover ${deployment}`;
-  const found = answerOf(await rest(az, 'get', `/applications?$filter=displayName%20eq%20${quoted(name)}`), 'Entra');
-  const app = (firstOf(found) ?? (await create(az, name))) as Application;
+  const app = (await applicationOf(az, deployment)) ?? ((await create(az, nameOf(deployment))) as Application);
   await complete(az, app, seatUrls);
   const principals = answerOf(
     await rest(az, 'get', `/servicePrincipals?$filter=appId%20eq%20${quoted(app.appId)}`),

@@ -7,14 +7,9 @@ export interface Pins {
   readonly audience?: string;
   /** The key each seat signs with. */
   readonly orderKeys?: Readonly<Record<string, OrderKey>>;
-  /** Keep the keys that were pinned before: while a new key comes into use, agents accept both. */
-  readonly keepsOldKeys?: boolean;
   /** Object id of the identity that reports for each NVA. */
   readonly principals?: Readonly<Record<string, string>>;
 }
-
-/** Keys that a seat may have pinned (shared/topology-schema.ts takes eight). */
-const KEYS_MAX = 2;
 
 /** The text with these values in it; the same text when all of them were there already. */
 export function pin(text: string, pins: Pins): string {
@@ -23,7 +18,7 @@ export function pin(text: string, pins: Pins): string {
   for (const seat of namedItems(document, ['seats'])) {
     if (pins.audience !== undefined) changed = set(seat, 'audience', pins.audience) || changed;
     const key = pins.orderKeys?.[String(seat.get('name'))];
-    if (key !== undefined) changed = pinKey(document, seat, key, pins.keepsOldKeys === true) || changed;
+    if (key !== undefined) changed = pinKey(document, seat, key) || changed;
   }
   for (const region of namedItems(document, ['regions'])) {
     for (const nva of itemsOf(region.get('nvas'))) {
@@ -45,11 +40,23 @@ function set(map: YAMLMap, key: string, value: string): boolean {
   return true;
 }
 
-function pinKey(document: Document, seat: YAMLMap, key: OrderKey, keepsOld: boolean): boolean {
+/** The text with exactly these public keys pinned for these seats, in this order. */
+export function pinKeys(text: string, bySeat: ReadonlyMap<string, readonly OrderKey[]>): string {
+  const document = parseDocument(text);
+  for (const seat of namedItems(document, ['seats'])) {
+    const keys = bySeat.get(String(seat.get('name')));
+    if (keys !== undefined) seat.set('orderKeys', document.createNode(keys.map(publicHalf)));
+  }
+  return document.toString({ lineWidth: 0 });
+}
+
+function publicHalf({ kid, publicJwk: { kty, crv, x, y } }: OrderKey) {
+  return { kid, jwk: { kty, crv, x, y } };
+}
+
+function pinKey(document: Document, seat: YAMLMap, key: OrderKey): boolean {
   const pinned = itemsOf(seat.get('orderKeys', true));
   if (pinned[0]?.get('kid') === key.kid) return false;
-  const { kty, crv, x, y } = key.publicJwk;
-  const fresh = document.createNode({ kid: key.kid, jwk: { kty, crv, x, y } });
-  seat.set('orderKeys', document.createNode([fresh, ...(keepsOld ? pinned : [])].slice(0, KEYS_MAX)));
+  seat.set('orderKeys', document.createNode([publicHalf(key)]));
   return true;
 }

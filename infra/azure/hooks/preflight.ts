@@ -5,6 +5,7 @@ import { listOf, objectOf } from './az.ts';
 import { type Check, error, type Look, type PreflightFinding, warning } from './preflight-finding.ts';
 import { checkMachines } from './preflight-machines.ts';
 import { checkHubs, checkRouteServers } from './preflight-networks.ts';
+import { checkPolicies } from './preflight-policies.ts';
 
 const PROVIDERS = [
   'Microsoft.Web',
@@ -17,6 +18,7 @@ const PROVIDERS = [
   'Microsoft.Insights',
   'Microsoft.OperationalInsights',
   'Microsoft.AlertsManagement',
+  'Microsoft.PolicyInsights',
 ] as const;
 const NODE_RUNTIME = '24';
 const AZ_VERSION_MIN = [2, 64] as const;
@@ -225,6 +227,7 @@ const CHECKS: readonly Check[] = [
   checkMachines,
   checkRouteServers,
   checkHubs,
+  checkPolicies,
   checkNames,
 ];
 

@@ -1,6 +1,6 @@
 // Private halves of a deployment: order keys of the seats, authority and certificates of the agents. Made once, kept in a
 // folder of the azd environment, written to the vaults by the deployment.
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import type { Topology } from '../../../shared/topology-schema.ts';
@@ -39,18 +39,14 @@ function store(folder: string, name: string, text: string): void {
 const load = (folder: string, name: string): string | undefined =>
   existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : undefined;
 
-/**
- * Everything the topology needs, made where it is missing or near its end.
- *
- * @param renew makes every order key anew; certificates are renewed by their dates alone
- */
-export async function makeSecrets(topology: Topology, folder: string, nowMs: number, renew: boolean): Promise<Made> {
+/** Everything the topology needs, made where it is missing; certificates are renewed by their dates alone. */
+export async function makeSecrets(topology: Topology, folder: string, nowMs: number): Promise<Made> {
   const secrets: Record<string, Secret> = {};
   const orderKeys: Record<string, OrderKey> = {};
   for (const seat of topology.seats) {
-    const kept = renew ? undefined : load(folder, `order-key-${seat.name}.json`);
-    const key = kept === undefined ? await makeOrderKey(seat.name, nowMs) : (JSON.parse(kept) as OrderKey);
-    if (kept === undefined) store(folder, `order-key-${seat.name}.json`, JSON.stringify(key, null, 2));
+    const kept = readKey(folder, seat.name);
+    const key = kept ?? (await makeOrderKey(seat.name, nowMs));
+    if (kept === undefined) store(folder, keyFile(seat.name), JSON.stringify(key, null, 2));
     orderKeys[seat.name] = key;
     const value = JSON.stringify({ ...key.privateJwk, kid: key.kid });
     secrets[`order-key-${seat.name}`] = { value, expiresAtMs: key.expiresAtMs };
@@ -69,6 +65,40 @@ export async function makeSecrets(topology: Topology, folder: string, nowMs: num
 /** `<seat>-2026-11-22-04-30`: tells keys that were made here from those of an example. */
 export const isOurKid = (seat: string, kid: string): boolean =>
   kid.startsWith(`${seat}-`) && /^\d{4}(-\d{2}){4}$/.test(kid.slice(seat.length + 1));
+
+const keyFile = (seat: string, which: 'current' | 'next' = 'current'): string =>
+  `order-key-${seat}${which === 'next' ? '.next' : ''}.json`;
+
+/** The key a seat signs with, or the one that is pinned but not signed with yet. */
+export function readKey(folder: string, seat: string, which?: 'current' | 'next'): OrderKey | undefined {
+  const text = load(folder, keyFile(seat, which));
+  return text === undefined ? undefined : (JSON.parse(text) as OrderKey);
+}
+
+export async function makeNextKey(folder: string, seat: string, nowMs: number): Promise<OrderKey> {
+  const key = await makeOrderKey(seat, nowMs);
+  store(folder, keyFile(seat, 'next'), JSON.stringify(key, null, 2));
+  return key;
+}
+
+/** The next key becomes the one that is signed with, and is returned. */
+export function adoptNextKey(folder: string, seat: string): OrderKey {
+  renameSync(join(folder, keyFile(seat, 'next')), join(folder, keyFile(seat)));
+  const key = readKey(folder, seat);
+  if (key === undefined) throw new Error(`no order key of ${seat}`);
+  return key;
+}
+
+const DEPLOYED = 'order-keys-deployed.json';
+
+/** Remembers what the seats were started with. */
+export function rememberDeployed(topology: Topology, folder: string): void {
+  const kids = Object.fromEntries(topology.seats.map(({ name }) => [name, readKey(folder, name)?.kid]));
+  store(folder, DEPLOYED, JSON.stringify(kids, null, 2));
+}
+
+export const deployedKids = (folder: string): Readonly<Record<string, string | undefined>> =>
+  JSON.parse(load(folder, DEPLOYED) ?? '{}') as Record<string, string | undefined>;
 
 async function makeOrderKey(seat: string, nowMs: number): Promise<OrderKey> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });

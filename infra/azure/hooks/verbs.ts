@@ -10,7 +10,7 @@ import { register } from './entra.ts';
 import { comparePeers, findPackage, giveRoles, publishRunbooks, readOutputs, uploadPackages } from './finish.ts';
 import { pin } from './pin.ts';
 import { findingText, preflight } from './preflight.ts';
-import { isOurKid, makeSecrets } from './secrets.ts';
+import { isOurKid, makeSecrets, rememberDeployed } from './secrets.ts';
 
 const TOPOLOGY = 'anycast.yaml';
 export const EXIT = { ok: 0, failed: 1, usage: 2, findings: 7 } as const;
@@ -25,7 +25,7 @@ export interface Place {
   readonly say: (text: string) => void;
 }
 
-function loadTopology(place: Place): Topology & { azure: NonNullable<Topology['azure']> } {
+export function loadTopology(place: Place): Topology & { azure: NonNullable<Topology['azure']> } {
   const loaded = parseTopology(readFileSync(fileOf(place), 'utf8'));
   if (!loaded.ok) throw new Error(`${TOPOLOGY} is wrong:\n${formatFindings(loaded.error)}`);
   const { topology } = loaded.value;
@@ -34,9 +34,9 @@ function loadTopology(place: Place): Topology & { azure: NonNullable<Topology['a
 }
 
 /** Private halves lie in the folder of the azd environment, which git ignores. */
-const folderOf = (place: Place, name: string): string =>
+export const folderOf = (place: Place, name: string): string =>
   join(place.folder, '.azure', place.environment.AZURE_ENV_NAME ?? name, 'anycast');
-const fileOf = (place: Place): string => join(place.folder, TOPOLOGY);
+export const fileOf = (place: Place): string => join(place.folder, TOPOLOGY);
 
 /** Prints every finding; nothing when all is well. */
 export async function runPreflight(place: Place): Promise<number> {
@@ -54,8 +54,8 @@ export async function runPreflight(place: Place): Promise<number> {
 const wasDeployed = (topology: Topology): boolean =>
   topology.seats.some((seat) => seat.orderKeys.some((key) => isOurKid(seat.name, key.kid)));
 
-/** Registers, makes keys, pins their public halves. @param renew new order keys beside the old ones */
-export async function runPrepare(place: Place, renew: boolean): Promise<number> {
+/** Registers, makes keys, pins their public halves. */
+export async function runPrepare(place: Place): Promise<number> {
   const { az, azd, say } = place;
   const topology = loadTopology(place);
   const folder = folderOf(place, topology.name);
@@ -65,14 +65,12 @@ export async function runPrepare(place: Place, renew: boolean): Promise<number> 
     topology.seats.map((seat) => seat.url),
   );
   const isElsewhere = wasDeployed(topology) && !existsSync(join(folder, 'agent-ca.key'));
-  if (isElsewhere && renew)
-    throw new Error(`the private keys of this deployment are not in ${folder}: copy them there`);
   if (isElsewhere) say(`the private keys of this deployment are not in ${folder}: the vaults keep theirs`);
   const { secrets, orderKeys } = isElsewhere
     ? { secrets: {}, orderKeys: {} }
-    : await makeSecrets(topology, folder, Date.now(), renew);
+    : await makeSecrets(topology, folder, Date.now());
   const text = readFileSync(fileOf(place), 'utf8');
-  const pinned = pin(text, { audience: registration.audience, orderKeys, keepsOldKeys: renew });
+  const pinned = pin(text, { audience: registration.audience, orderKeys });
   if (pinned !== text) {
     writeFileSync(fileOf(place), pinned);
     say(`${TOPOLOGY}: audience ${registration.audience} and public order keys are pinned; commit it`);
@@ -95,6 +93,14 @@ function packageIn({ folder }: Place): string {
   const built = findPackage(join(folder, 'dist/agent'));
   if (built === undefined) throw new Error('npm run build:agent left no package in dist/agent');
   return built;
+}
+
+/** After the seats were deployed: remembers which keys they were started with. */
+export async function runDeployed(place: Place): Promise<number> {
+  const topology = loadTopology(place);
+  const folder = folderOf(place, topology.name);
+  if (existsSync(join(folder, 'agent-ca.key'))) rememberDeployed(topology, folder);
+  return EXIT.ok;
 }
 
 /** Gives roles, uploads packages, publishes runbooks. */

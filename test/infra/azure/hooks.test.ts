@@ -32,18 +32,26 @@ const sku = {
 const providers = ['Web', 'App', 'Network', 'Compute', 'Storage', 'KeyVault', 'ManagedIdentity', 'Insights'];
 const roles = JSON.parse(readFileSync('infra/azure/roles.json', 'utf8')) as Record<string, { actions: string[] }>;
 
+const POLICY_CHECK =
+  'rest --method post --url https://management.azure.com/subscriptions/{subscriptionId}/providers/Microsoft.PolicyInsights/checkPolicyRestrictions';
+
 /** A subscription in which nothing is wrong. */
 const sound = (): Record<string, unknown> => ({
   version: { 'azure-cli': '2.77.0' },
   'account show': { id: SUBSCRIPTION },
   'ad signed-in-user show': { id: 'person-1' },
   'role assignment list': [{ roleDefinitionName: 'Owner' }],
-  'provider list': [...providers, 'OperationalInsights', 'AlertsManagement', 'Automation', 'DurableTask'].map(
-    (name) => ({
-      name: `Microsoft.${name}`,
-      state: 'Registered',
-    }),
-  ),
+  'provider list': [
+    ...providers,
+    'OperationalInsights',
+    'AlertsManagement',
+    'PolicyInsights',
+    'Automation',
+    'DurableTask',
+  ].map((name) => ({
+    name: `Microsoft.${name}`,
+    state: 'Registered',
+  })),
   'provider operation show': {
     operations: [],
     resourceTypes: [
@@ -76,7 +84,7 @@ function install(answers: Record<string, unknown>, topology = topologyText()): v
   writeFileSync(join(folder, 'anycast.yaml'), topology);
 }
 
-async function hook(verb: string, environment: Record<string, string> = {}, ...flags: string[]) {
+async function hook(verb: string, environment: Record<string, string> = {}) {
   const lines: string[] = [];
   const say = (text: string) => void lines.push(text);
   const place: Place = {
@@ -89,7 +97,7 @@ async function hook(verb: string, environment: Record<string, string> = {}, ...f
   const run = {
     preflight: runPreflight,
     finish: runFinish,
-    prepare: () => runPrepare(place, flags.includes('--renew')),
+    prepare: () => runPrepare(place),
   };
   try {
     const status = await run[verb as keyof typeof run](place);
@@ -111,11 +119,39 @@ describe('preflight', () => {
   test('says nothing when all is well, and changes nothing', async () => {
     install(sound());
     expect(await hook('preflight')).toEqual({ status: 0, output: '', errors: '' });
-    const verbs = azure.calls.map((call) => call.slice(1).join(' '));
+    // Judging a resource that does not exist is a POST that makes nothing.
+    const verbs = azure.calls.map((call) => call.slice(1).join(' ')).filter((line) => !line.startsWith(POLICY_CHECK));
     expect(verbs.length).toBeGreaterThan(10);
     expect(verbs.filter((line) => /\b(create|set|update|delete|register|put|post|patch|upload)\b/.test(line))).toEqual(
       [],
     );
+  });
+
+  test('policies that would deny public addresses or regions are named with what they deny; a silent judge is a warning', async () => {
+    const evaluation = (evaluationResult: string, policyAssignmentId: string) => ({
+      evaluationResult,
+      policyInfo: { policyAssignmentId },
+    });
+    const policyEvaluations = [evaluation('NonCompliant', '/x/deny-public-ip'), evaluation('Compliant', '/x/fine')];
+    install({ ...sound(), [POLICY_CHECK]: { fieldRestrictions: [], contentEvaluationResult: { policyEvaluations } } });
+    const denied = await hook('preflight');
+    expect(denied.status).toBe(7);
+    expect(denied.output).toContain(
+      'ERROR policy-denies: the public address of Route Server in westeurope would be denied by /x/deny-public-ip',
+    );
+    expect(denied.output).toContain('the ledger in swedencentral would be denied by /x/deny-public-ip');
+    expect(denied.output).not.toContain('/x/fine');
+    const asked = azure.calls.find((call) => call.slice(1).join(' ').startsWith(POLICY_CHECK)) ?? [];
+    expect(JSON.parse(asked[asked.indexOf('--body') + 1] ?? '')).toMatchObject({
+      resourceDetails: {
+        apiVersion: '2025-05-01',
+        resourceContent: { type: 'Microsoft.Network/publicIPAddresses', location: 'westeurope' },
+      },
+    });
+    install({ ...sound(), [POLICY_CHECK]: { error: 'Forbidden' } });
+    const silent = await hook('preflight');
+    expect(silent).toMatchObject({ status: 0 });
+    expect(silent.output).toContain('WARNING policies-unknown');
   });
 
   test('lists every finding at once, warnings first, each with its fix', async () => {
@@ -256,23 +292,7 @@ describe('prepare', () => {
     expect(azure.calls.filter((call) => call.includes('post') || call.includes('patch'))).toEqual([]);
   });
 
-  test('renewing pins the new key before the old one, so that agents accept both', async () => {
-    install(sound());
-    await hook('prepare');
-    const old = topologyNow().seats[0]?.orderKeys[0]?.kid;
-    // Keys are named by the minute they were made in.
-    const file = join(folder, '.azure/test/anycast/order-key-seat-we.json');
-    const aged = `${old?.slice(0, -16)}2020-01-01-00-00`;
-    for (const path of [file, join(folder, 'anycast.yaml')]) {
-      writeFileSync(path, readFileSync(path, 'utf8').replaceAll(String(old), aged));
-    }
-    expect((await hook('prepare', {}, '--renew')).errors).toBe('');
-    const kids = topologyNow().seats[0]?.orderKeys.map((key) => key.kid);
-    expect(kids).toHaveLength(2);
-    expect(kids?.[1]).toBe(aged);
-  });
-
-  test('on another machine it leaves the vaults as they are, and refuses to renew', async () => {
+  test('on another machine it leaves the vaults as they are', async () => {
     install(sound());
     await hook('prepare');
     rmSync(join(folder, '.azure'), { recursive: true });
@@ -281,7 +301,6 @@ describe('prepare', () => {
     expect(again.output).toContain('the vaults keep theirs');
     expect(secretsSet()).toEqual({});
     expect(readFileSync(join(folder, 'anycast.yaml'), 'utf8')).toBe(text);
-    expect((await hook('prepare', {}, '--renew')).status).toBe(1);
   });
 });
 
