@@ -29,12 +29,24 @@ const isBetter = (row: OrderVip, before: OrderVip | undefined): boolean =>
 const isWorse = (row: OrderVip, before: OrderVip | undefined): boolean =>
   before?.state === 'announced' && (row.state === 'withheld' || row.prepend > before.prepend);
 
-/** A stopping NVA shares with whoever takes over; with several others nobody knows who that will be. */
+/** One vip whose packets are asked back of every NVA that may take over. */
+export interface AskBack {
+  readonly vip: string;
+  readonly peers: readonly string[];
+}
+
+/** A stopping NVA shares with whoever takes over: the only other one. */
 export const sharingOfStop = (config: DataPlaneConfig): Sharing[] =>
   config.vips.flatMap((vip) => {
     const [peer, ...more] = vip.secondChance?.peers ?? [];
     return peer === undefined || more.length > 0 ? [] : [{ vip: vip.vip, peer }];
   });
+
+/** With several others nobody knows who that will be, so each of them is asked. */
+export const askingOfStop = (config: DataPlaneConfig): AskBack[] =>
+  config.vips.flatMap(({ vip, secondChance }) =>
+    secondChance === undefined || secondChance.peers.length < 2 ? [] : [{ vip, peers: secondChance.peers }],
+  );
 
 export interface VipLoad {
   readonly vip: DataPlaneVip;

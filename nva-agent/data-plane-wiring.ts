@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { OperatingError } from '../shared/errors.ts';
 import type { Order } from '../shared/order.ts';
 import type { AgentState, VipState } from './agent.ts';
-import { type Sharing, sharingOf, sharingOfStop } from './data-plane-moves.ts';
+import { type AskBack, askingOfStop, type Sharing, sharingOf, sharingOfStop } from './data-plane-moves.ts';
 import { type DataPlaneView, viewOf } from './data-plane-view.ts';
 import type { DataPlane, DataPlaneOptions, DataPlaneStatus } from './dataplane/data-plane.ts';
 import type { DataPlaneConfig, DataPlaneVip } from './dataplane/plan.ts';
@@ -102,11 +102,10 @@ export class DataPlaneWiring {
   /** Before a stop: whoever takes over hands packets back to us while our connections finish. Undefined: nothing to wait for. */
   shareForStop(): Promise<void> | undefined {
     if (this.#plane === undefined || this.#wanted === undefined || this.#isEnding) return undefined;
-    const drawing = sharingOfStop(this.#wanted).filter(
-      ({ vip }) => this.#vipState(vip)?.announced?.lastResort === false,
-    );
-    const { later, ready } = this.#share(drawing);
-    return later.length === 0 ? undefined : ready;
+    const isDrawing = ({ vip }: { readonly vip: string }) => this.#vipState(vip)?.announced?.lastResort === false;
+    const { later, ready } = this.#share(sharingOfStop(this.#wanted).filter(isDrawing));
+    const asked = this.#askBack(askingOfStop(this.#wanted).filter(isDrawing));
+    return later.length === 0 && asked === undefined ? undefined : Promise.all([ready, asked]).then(() => undefined);
   }
 
   /** Lets connections finish for at most `drainMs`, then takes away everything that is ours. Never throws. */
@@ -278,6 +277,18 @@ export class DataPlaneWiring {
     // Towards an NVA whose tunnel is silent nothing is gained by waiting: the packets would not arrive.
     const later = wanted.filter(({ peer }) => chance.isProved(peer)).map(({ vip }) => vip);
     return { later, ready: atMost(SHARE_WAIT_MS, Promise.all(asked)) };
+  }
+
+  /** Undefined: nobody to wait for. */
+  #askBack(wanted: readonly AskBack[]): Promise<void> | undefined {
+    const chance = this.#plane?.secondChance;
+    if (chance === undefined || wanted.length === 0) return undefined;
+    const asked = wanted.map(async ({ vip, peers }) => {
+      const handing = await chance.askBack(vip, peers, SHARE_WAIT_MS);
+      this.#owner.log.info('connections are handed back', { vip, asked: peers, by: handing });
+    });
+    const isAnyProved = wanted.some(({ peers }) => peers.some((peer) => chance.isProved(peer)));
+    return isAnyProved ? atMost(SHARE_WAIT_MS, Promise.all(asked)) : undefined;
   }
 
   #sampleMs(): number {

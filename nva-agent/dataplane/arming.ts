@@ -48,6 +48,12 @@ export interface Arm {
   readonly endsMs: number;
 }
 
+/** Nothing is handed over from here: the asked NVAs mirror it and hand packets over to this one. */
+export interface Ask {
+  readonly peers: readonly string[];
+  readonly endsMs: number;
+}
+
 export const ENDINGS = ['disarmed', 'cap', 'peer-let-go', 'not-served'] as const;
 export type Ending = (typeof ENDINGS)[number];
 
@@ -63,6 +69,8 @@ export interface ArmingState {
   readonly config: ArmingConfig;
   readonly peers: ReadonlyMap<string, PeerView>;
   readonly arms: ReadonlyMap<string, Arm>;
+  /** Vips whose packets are asked back of several NVAs, because nobody knows which of them takes over. */
+  readonly asks: ReadonlyMap<string, Ask>;
   /** Since when each `vip peer` pair has been asking: the newest switch is the one to mirror. */
   readonly askedSinceMs: ReadonlyMap<string, number>;
   /** `vip peer` pairs whose asking is not mirrored any more, until the peer has let go once. */
@@ -77,6 +85,7 @@ export interface ArmingState {
 
 export type ArmingEvent =
   | { readonly type: 'arm'; readonly vip: string; readonly peer: string; readonly capMs?: number }
+  | { readonly type: 'ask'; readonly vip: string; readonly peers: readonly string[] }
   | { readonly type: 'disarm'; readonly vip: string }
   | { readonly type: 'heard'; readonly heartbeat: Heartbeat }
   | { readonly type: 'reconfigured'; readonly config: ArmingConfig }
@@ -95,6 +104,12 @@ export function isMutual(state: ArmingState, name: string): boolean {
   return vipHeard(state.peers.get(standing.peer), address)?.isActive === true;
 }
 
+/** Whether the peer hands this vip's unknown packets over to this NVA, as far as we know. */
+export function isHandingOver(state: ArmingState, name: string, peer: string): boolean {
+  const address = state.config.vips.find((vip) => vip.vip === name)?.address ?? '';
+  return vipHeard(state.peers.get(peer), address)?.isActive === true;
+}
+
 const NEVER = Number.NEGATIVE_INFINITY;
 const UNSEEN: PeerView = { heard: undefined, heardMs: NEVER, confirmedMs: NEVER, sentMs: NEVER };
 
@@ -102,6 +117,7 @@ export const initialArming = (config: ArmingConfig): ArmingState => ({
   config,
   peers: new Map(),
   arms: new Map(),
+  asks: new Map(),
   askedSinceMs: new Map(),
   declined: new Set(),
   ended: [],
@@ -132,16 +148,18 @@ function take(state: ArmingState, event: ArmingEvent, nowMs: number): ArmingStat
   switch (event.type) {
     case 'arm':
       return arm(state, event, 'order', nowMs);
+    case 'ask':
+      return ask(state, event.vip, event.peers, nowMs);
     case 'disarm':
-      return end(state, event.vip, 'disarmed', nowMs);
+      return end({ ...state, asks: without(state.asks, [event.vip]) }, event.vip, 'disarmed', nowMs);
     case 'heard':
       return hear(state, event.heartbeat, nowMs);
     case 'reconfigured': {
       const known = new Set(event.config.vips.map((vip) => vip.vip));
-      const gone = [...state.arms.keys()].filter((vip) => !known.has(vip));
+      const gone = [...state.arms.keys(), ...state.asks.keys()].filter((vip) => !known.has(vip));
       const ended = gone.reduce((next, vip) => end(next, vip, 'not-served', nowMs), state);
       const peers = new Map([...ended.peers].filter(([nva]) => event.config.peers.some((peer) => peer.nva === nva)));
-      return { ...ended, peers, config: event.config };
+      return { ...ended, peers, asks: without(ended.asks, gone), config: event.config };
     }
     case 'tick':
       return state;
@@ -163,6 +181,19 @@ function arm(
   const arms = new Map(state.arms).set(wish.vip, { peer: wish.peer, phase, by, sinceMs: nowMs, endsMs: nowMs + capMs });
   return { ...state, arms };
 }
+
+function ask(state: ArmingState, name: string, wanted: readonly string[], nowMs: number): ArmingState {
+  const vip = state.config.vips.find((candidate) => candidate.vip === name);
+  const peers = wanted.filter((peer) => vip?.peers.includes(peer) === true);
+  if (vip === undefined || peers.length === 0) return state;
+  return { ...state, asks: new Map(state.asks).set(name, { peers, endsMs: nowMs + vip.capMs }) };
+}
+
+const without = (asks: ArmingState['asks'], names: readonly string[]): ArmingState['asks'] =>
+  new Map([...asks].filter(([name]) => !names.includes(name)));
+
+const isAskedOf = (state: ArmingState, peer: string): boolean =>
+  [...state.asks.values()].some(({ peers }) => peers.includes(peer));
 
 function end(state: ArmingState, vip: string, why: Ending, nowMs: number): ArmingState {
   const standing = state.arms.get(vip);
@@ -248,7 +279,8 @@ function settle(state: ArmingState, nowMs: number): ArmingState {
       return [name, { ...standing, phase: isActive ? 'active' : 'waiting' }];
     }),
   );
-  return { ...capped, arms };
+  const over = [...capped.asks].filter(([, { endsMs }]) => nowMs >= endsMs).map(([vip]) => vip);
+  return { ...capped, arms, asks: without(capped.asks, over) };
 }
 
 function heartbeatsDue(
@@ -272,6 +304,7 @@ function isDue(state: ArmingState, peer: ArmingPeer, event: ArmingEvent, nowMs: 
   const view = state.peers.get(peer.nva) ?? UNSEEN;
   const isArmed = [...state.arms.values()].some((standing) => standing.peer === peer.nva);
   if (event.type === 'arm') return isArmed && event.peer === peer.nva;
+  if (event.type === 'ask') return isAskedOf(state, peer.nva);
   if (event.type === 'heard') {
     // Answer at once a peer that is armed and does not know yet that it is heard; it then knows, so this ends.
     const isAsking = event.heartbeat.from === peer.address && event.heartbeat.vips.some((vip) => vip.isAsked);
@@ -279,7 +312,10 @@ function isDue(state: ArmingState, peer: ArmingPeer, event: ArmingEvent, nowMs: 
     return isAsking && !knowsUs && nowMs - view.sentMs >= HEARTBEAT_MS / 10;
   }
   if (event.type !== 'tick') return false;
-  const isWanted = isArmed || (heardLately(view, nowMs) && view.heard?.vips.some((vip) => vip.isAsked) === true);
+  const isWanted =
+    isArmed ||
+    isAskedOf(state, peer.nva) ||
+    (heardLately(view, nowMs) && view.heard?.vips.some((vip) => vip.isAsked) === true);
   // A tick may come a little early; half a period of slack keeps the rhythm.
   return nowMs - view.sentMs >= (isWanted ? HEARTBEAT_MS / 2 : IDLE_HEARTBEAT_MS - HEARTBEAT_MS / 2);
 }
@@ -301,7 +337,7 @@ function heartbeatTo(state: ArmingState, peer: ArmingPeer, nowMs: number): Heart
         const isTowards = standing?.peer === peer.nva;
         return {
           address: vip.address,
-          isAsked: isTowards && standing.by === 'order',
+          isAsked: (isTowards && standing.by === 'order') || state.asks.get(vip.vip)?.peers.includes(peer.nva) === true,
           isActive: isTowards && standing.phase === 'active',
         };
       }),

@@ -11,6 +11,7 @@ import {
   type Ending,
   HEARTBEAT_MS,
   initialArming,
+  isHandingOver,
   isMutual,
   isProved,
   step,
@@ -65,6 +66,11 @@ export interface SecondChanceStatus {
 export interface SecondChance {
   /** Call before the route changes. One call per switch: each starts the cap anew. */
   arm(vip: string, options?: ArmOptions): Promise<ArmOutcome>;
+  /**
+   * Before a stop: has each of these NVAs hand over packets of connections that live here, whichever takes over. Answers
+   * those that said within the time that they do; the others are asked on until the vip's cap.
+   */
+  askBack(vip: string, peers: readonly string[], waitMs: number): Promise<readonly string[]>;
   disarm(vip: string): Promise<void>;
   /** Whether the tunnel to this NVA was proved lately, both ways and at full size. */
   isProved(peer: string): boolean;
@@ -181,6 +187,14 @@ export function createSecondChance(execute: Execute, folder: string): SecondChan
       await rulesQueue;
       if (!isHere() || problem !== undefined) return { type: 'waiting', peer };
       return { type: isMutual(state, name) ? 'active' : 'one-sided', peer };
+    },
+    askBack: async (vip, peers, waitMs) => {
+      if (socket === undefined) return [];
+      handle({ type: 'ask', vip, peers });
+      // An NVA whose tunnel is silent is asked, but not waited for.
+      const awaited = peers.filter((peer) => isProved(state, peer, now()));
+      await untilWoken(waiters, () => awaited.every((peer) => isHandingOver(state, vip, peer)), waitMs);
+      return peers.filter((peer) => isHandingOver(state, vip, peer));
     },
     disarm: async (vip) => {
       handle({ type: 'disarm', vip });

@@ -64,6 +64,10 @@ class Stage {
         this.calls.push(`arm ${vip} ${options?.peer}`);
         return this.arm();
       },
+      askBack: async (vip, peers) => {
+        this.calls.push(`ask ${vip} of ${peers.join(', ')}`);
+        return peers;
+      },
       disarm: async () => undefined,
       isProved: () => this.isProved,
       status: async () => ({ peers: [], vips: [], ended: [], handedOver: 0 }),
@@ -255,6 +259,21 @@ describe('moves', () => {
     state = { ...state, vips: new Map([[vip?.vip ?? '', { announced, announcedSinceMs: 0 } as never]]) };
     await wiring.shareForStop();
     expect(stage.calls).toContain(`arm orders ${PEER}`);
+  });
+
+  test('a stop asks each of several others, because any of them may take over, and waits for none that is silent', async () => {
+    const several = configWith(orders({ secondChance: { capSeconds: 60, peers: [PEER, 'se-nva-1'] } }));
+    wiring.configure({ ...several, tunnel: TUNNEL });
+    await pass(0);
+    expect(wiring.shareForStop()).toBeUndefined();
+    const announced = { rung: 4, prepend: 12, prependAsn: 64500, communities: [], med: null, lastResort: false };
+    state = { ...state, vips: new Map([['orders', { announced, announcedSinceMs: 0 } as never]]) };
+    await wiring.shareForStop();
+    expect(stage.calls).toContain(`ask orders of ${PEER}, se-nva-1`);
+    expect(stage.calls.filter((call) => call.startsWith('arm'))).toEqual([]);
+    stage.isProved = false;
+    expect(wiring.shareForStop()).toBeUndefined();
+    expect(stage.calls.filter((call) => call.startsWith('ask'))).toHaveLength(2);
   });
 });
 

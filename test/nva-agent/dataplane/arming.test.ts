@@ -10,6 +10,7 @@ import {
   HEARTBEAT_MS,
   IDLE_HEARTBEAT_MS,
   initialArming,
+  isHandingOver,
   isMutual,
   isProved,
   step,
@@ -241,6 +242,56 @@ describe('the peer’s arming', () => {
   });
 });
 
+describe('asking several back', () => {
+  const ASK: ArmingEvent = { type: 'ask', vip: 'orders', peers: ['b', 'c', 'x'] };
+  const asksIn = (effects: readonly ArmingEffect[]) =>
+    effects.flatMap((effect) => (effect.type === 'send' ? [[effect.peer.nva, effect.heartbeat.vips[0]?.isAsked]] : []));
+
+  test('tells each of them at once and at every beat, and hands nothing over itself', () => {
+    const asked = run([[1000, ASK]]);
+    expect(asksIn(asked.effects)).toEqual([
+      ['b', true],
+      ['c', true],
+    ]);
+    expect([asked.kinds, asked.state.arms.size]).toEqual([['send'], 0]);
+    expect(asksIn(run([[1000 + HEARTBEAT_MS, TICK]], asked.state).effects)).toHaveLength(2);
+    expect(run([[1001, heard({ echoMs: 1000 })]], asked.state).kinds).not.toContain('refresh');
+  });
+
+  test('knows which of them hands over', () => {
+    const answered = run([
+      [1000, ASK],
+      [1003, heard({ echoMs: 1000, vips: [{ address: VIP, isAsked: false, isActive: true }] })],
+    ]).state;
+    expect([isHandingOver(answered, 'orders', 'b'), isHandingOver(answered, 'orders', 'c')]).toEqual([true, false]);
+  });
+
+  test('ends with the cap, a disarming, or the vip', () => {
+    const asked = run([[0, ASK]]).state;
+    expect(asksIn(run([[60_000, TICK]], asked).effects)).not.toContainEqual(['b', true]);
+    expect(run([[1, { type: 'disarm', vip: 'orders' }]], asked).state.asks.size).toBe(0);
+    expect(run([[1, { type: 'reconfigured', config: { ...CONFIG, vips: [] } }]], asked).state.asks.size).toBe(0);
+    expect(run([[0, { ...ASK, peers: ['x'] }]]).state.asks.size).toBe(0);
+  });
+
+  test('an asked NVA hands over to the one that asks', () => {
+    const asked = run([[1000, ASK]]);
+    const send = asked.effects.find((effect) => effect.type === 'send' && effect.peer.nva === 'b');
+    if (send?.type !== 'send') throw new Error('b is asked');
+    const b: ArmingConfig = {
+      address: PEER.address,
+      boot: 9,
+      peers: [{ nva: 'a', address: CONFIG.address, innerAddress: '169.254.92.1' }],
+      vips: [{ vip: 'orders', address: VIP, capMs: 60_000, peers: ['a'] }],
+    };
+    const there = run(
+      [[5, { type: 'heard', heartbeat: { ...send.heartbeat, echoBoot: 9, echoMs: 1 } }]],
+      initialArming(b),
+    );
+    expect(there.state.arms.get('orders')).toMatchObject({ peer: 'a', by: 'peer', phase: 'active' });
+  });
+});
+
 describe('heartbeats', () => {
   const sendsIn = (totalMs: number, start: ArmingState): number => {
     let state = start;
@@ -309,6 +360,7 @@ describe('in any order of events', () => {
       capMs: fc.integer({ min: 0, max: 5000 }),
     }),
     fc.constant<ArmingEvent>({ type: 'disarm', vip: 'orders' }),
+    fc.constant<ArmingEvent>({ type: 'ask', vip: 'orders', peers: ['b', 'c'] }),
     fc.constant<ArmingEvent>(TICK),
     fc
       .tuple(fc.constantFrom(PEER, THIRD), fc.boolean(), fc.integer({ min: 0, max: 9000 }), fc.boolean())
