@@ -45,6 +45,18 @@ const marked = (mark: DecisionMark): Partial<AuditDraft> => ({
   SnapshotHash: mark.snapshotHash,
 });
 
+/** A failed proof was made good. */
+export const provedAgainDrafts = (decision: Decision, mark: DecisionMark): AuditDraft[] =>
+  decision.provedAgain.map(({ vip, region, detail }) =>
+    draft(mark.atMs, 'verification', {
+      ...marked(mark),
+      Vip: vip,
+      Region: region,
+      Reason: 'proved-again',
+      Detail: { detail },
+    }),
+  );
+
 export function actionDrafts(decision: Decision, mark: DecisionMark): AuditDraft[] {
   return decision.actions.map((action) =>
     draft(mark.atMs, 'decision', {

@@ -2,6 +2,7 @@
 import type { AuditDraft } from '../shared/audit.ts';
 import { draft } from './audit-drafts.ts';
 import type { Plane } from './deployment.ts';
+import { withoutDoubt } from './engine/proved-again.ts';
 import type { Intent, Policy } from './engine/types.ts';
 import { changeLedger, confirmPending, type Held } from './lead.ts';
 import type { Ledger } from './ledger.ts';
@@ -32,7 +33,7 @@ function conclude(
   for (const proof of open) {
     const hasFailed = PROOF_STEPS.some((name) => proof.steps[name].proof === 'failed');
     drafts.push(verificationDraft(nowMs, correlationId, proof, hasFailed));
-    policy = markRegion(policy, proof, hasFailed ? nowMs : undefined);
+    policy = markRegion(policy, proof, nowMs);
     if (hasFailed) policy = answerFailure(plane, held, policy, proof, drafts);
   }
   const closed = new Set(open.map((proof) => proof.vip));
@@ -53,13 +54,14 @@ function verificationDraft(nowMs: number, correlationId: string, proof: RegionPr
   });
 }
 
-/** Automation does not choose a region whose proof failed until a proof succeeds or a person clears it. */
-function markRegion(policy: Policy, proof: RegionProof, unprovenSinceMs: number | undefined): Policy {
+/** Automation does not choose a region whose proof failed until it is proved (again) or a person clears it. */
+function markRegion(policy: Policy, proof: RegionProof, nowMs: number): Policy {
   const vip = policy.vips[proof.vip];
   const row = vip?.regions[proof.region];
   if (vip === undefined || row === undefined) return policy;
-  const { unprovenSinceMs: _before, ...proved } = row;
-  const marked = unprovenSinceMs === undefined ? proved : { ...row, unprovenSinceMs };
+  const clear = withoutDoubt(row);
+  const unprovenAt = PROOF_STEPS.findLast((name) => proof.steps[name].proof === 'failed');
+  const marked = unprovenAt === undefined ? clear : { ...clear, unprovenSinceMs: nowMs, unprovenAt };
   return {
     ...policy,
     vips: { ...policy.vips, [proof.vip]: { ...vip, regions: { ...vip.regions, [proof.region]: marked } } },

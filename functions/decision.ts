@@ -14,6 +14,7 @@ import {
   holdDraft,
   intentDraft,
   orderDrafts,
+  provedAgainDrafts,
 } from './audit-drafts.ts';
 import { type Drift, driftKey, followDrift, type Repair } from './drift.ts';
 import { decide } from './engine/decide.ts';
@@ -163,6 +164,7 @@ function decisionDrafts(
         .slice(0, STANDING_MAX),
       mark,
     ),
+    ...provedAgainDrafts(decision, mark),
     ...driftDrafts(repair.drifts.slice(0, STANDING_MAX), mark, 'drift-repair'),
     ...intentDrafts(at, decision, timed),
     ...holdDrafts(at, decision),

@@ -6,7 +6,7 @@ import { compareSequence } from '../shared/vocabulary.ts';
 import { findDrift } from './drift.ts';
 import { compileOrders } from './engine/orders.ts';
 import { PEER_STATUS_FRESH_MS } from './engine/other-sources.ts';
-import type { LearnedEvidence, VipPolicy } from './engine/types.ts';
+import type { LearnedEvidence, RegionPolicy, VipPolicy } from './engine/types.ts';
 import type { Overview } from './overview.ts';
 import { PROOF_STEPS, type RegionProof } from './ports.ts';
 import { nextSlotMs, scheduledIntentId, schedulesOf } from './schedules.ts';
@@ -174,8 +174,15 @@ function toStatusRegion(overview: Overview, vip: Vip, policy: VipPolicy, region:
     sources: (verdict?.sources ?? []).map(({ source, says, ageMs, detail = '' }) => ({ source, says, ageMs, detail })),
     proofs: toProofs(proof),
     nvas: nvas.map((nva) => toStatusNva(overview, vip, nva.name)),
+    ...(row?.unprovenSinceMs !== undefined && { unproven: toDoubt(row, row.unprovenSinceMs) }),
   };
 }
+
+const toDoubt = (row: RegionPolicy, sinceMs: number): NonNullable<StatusRegion['unproven']> => ({
+  sinceMs,
+  step: row.unprovenAt ?? '',
+  provedSinceMs: row.provedSinceMs ?? null,
+});
 
 function toProofs(proof: RegionProof | undefined): StatusRegion['proofs'] {
   const unseen = { proof: 'not checked' as const, detail: 'no move since the ledger began', atMs: null };

@@ -196,6 +196,8 @@ export const statusRegionSchema = z.strictObject({
     observer: proofStepSchema,
   }),
   nvas: z.array(statusNvaSchema),
+  /** Its last proof failed at this step (empty: not known), and since when that has been seen again; absent: no doubt. */
+  unproven: z.strictObject({ sinceMs: ms, step: z.string(), provedSinceMs: ms.nullable() }).optional(),
 });
 
 /** What one observer on-premises was answered over its last period. */

@@ -9,6 +9,7 @@ import { followIntents } from './intents.ts';
 import { keepMembers } from './membership.ts';
 import { followPlan } from './plan.ts';
 import { isSettled } from './possible.ts';
+import { followDoubt } from './proved-again.ts';
 import { recentre } from './recentre.ts';
 import { LOOK_MS_MAX, lookAt, type Round, regionsByRank, type VipRound } from './round.ts';
 import { keepSurvivors } from './survivors.ts';
@@ -51,6 +52,7 @@ function openRound(snapshot: Snapshot, policy: Policy, config: EngineConfig, now
     blocked: [],
     outcomes: [],
     alerts: [],
+    provedAgain: [],
     nextLookMs: nowMs + LOOK_MS_MAX,
   };
   const round: Round = Object.assign(opening, { nvas: viewNvas(opening) });
@@ -87,6 +89,7 @@ function keepRow(round: Round, vip: Vip, region: string, before: RegionPolicy, f
   if (verdict !== 'unknown' && row.seen?.verdict !== verdict) {
     row = { ...row, seen: { verdict, sinceMs: round.nowMs } };
   }
+  row = followDoubt(round, vip, region, row, fused);
   const isIsolated = hasNoSession(round, region);
   if (isIsolated === true && row.isolatedSinceMs === undefined) row = { ...row, isolatedSinceMs: round.nowMs };
   if (isIsolated === false && row.isolatedSinceMs !== undefined) {
@@ -187,6 +190,7 @@ function close(
     blocked: round.blocked,
     intents: round.outcomes,
     alerts: round.alerts,
+    provedAgain: round.provedAgain,
     verdicts: Object.fromEntries(vips.map((vr) => [vr.vip.name, vr.verdicts])),
     nextLookMs: round.nextLookMs,
   };

@@ -2,6 +2,7 @@
 import { prependCount } from '../../shared/ladder.ts';
 import { VERDICT_GLYPHS } from '../../shared/vocabulary.ts';
 import { candidates, isMember, targetRung } from './moves.ts';
+import { PROVED_AGAIN_MS } from './proved-again.ts';
 import { type Round, regionsByRank, type VipRound } from './round.ts';
 import { baseOf, lastResortOf } from './rows.ts';
 import type { Action, Blocked, Decision, EngineConfig, FusedVerdict, Policy, RegionPolicy, Snapshot } from './types.ts';
@@ -142,8 +143,18 @@ function wireText(vr: VipRound, region: string): string {
     row.maybe.length === 0 ? '' : `, may still show rung ${row.maybe.map((entry) => entry.rung).join(', ')}`;
   const state = row.state === 'withheld' ? ', withheld' : '';
   const survivors = row.survivors === undefined ? '' : `, ${row.survivors.nvas.join(', ')} ${row.survivors.minus} less`;
+  const doubt = doubtText(row, vr.round.nowMs);
   const isLast = row.rung === lastResortOf(vr.round.config, vr.vip) ? ' (last resort)' : '';
-  return `${region} ${row.role}, ${rungText(vr.round.config, row)}${isLast}${survivors}${maybe}${state}`;
+  return `${region} ${row.role}, ${rungText(vr.round.config, row)}${isLast}${survivors}${maybe}${state}${doubt}`;
+}
+
+/** A failed proof, and how far its way back has come. */
+function doubtText({ unprovenSinceMs, unprovenAt, provedSinceMs }: RegionPolicy, nowMs: number): string {
+  if (unprovenSinceMs === undefined) return '';
+  const where = unprovenAt === undefined ? '' : ` at ${unprovenAt}`;
+  const seen = provedSinceMs === undefined ? 'not' : `for ${formatDuration(nowMs - provedSinceMs)}`;
+  const needed = formatDuration(PROVED_AGAIN_MS);
+  return `, its proof failed${where} ${formatDuration(nowMs - unprovenSinceMs)} ago, seen again ${seen} (${needed} clear it)`;
 }
 
 /** What the plan table would do if the acting region died this moment. */
@@ -203,6 +214,7 @@ function quietRound(policy: Policy, config: EngineConfig, nowMs: number): Round 
     blocked: [],
     outcomes: [],
     alerts: [],
+    provedAgain: [],
     nextLookMs: nowMs,
   };
 }

@@ -2,6 +2,7 @@
 import { drainRegion, refuseDrain, undrainRegion } from './drain.ts';
 import { UNFORCEABLE } from './guards.ts';
 import { candidates, isMember, type Move, tryMove } from './moves.ts';
+import { withoutDoubt } from './proved-again.ts';
 import { recentreNow } from './recentre.ts';
 import { type Cause, lookAt, type Round, rowOf, type VipRound, verdictOf } from './round.ts';
 import { putRow } from './rows.ts';
@@ -141,7 +142,7 @@ function answerStops(vr: VipRound, before: number): Outcome {
 /** A person's move keeps automation away for a while, clears doubt that was overridden, and forces what was forced. */
 function finishMove(vr: VipRound, intent: Intent, target: string): void {
   const { nowMs } = vr.round;
-  const { unprovenSinceMs: _cleared, ...row } = rowOf(vr, target);
+  const row = withoutDoubt(rowOf(vr, target));
   const isForced = intent.force.some((guard) => ABOUT_TARGET.has(guard)) && verdictOf(vr, target).verdict !== 'healthy';
   putRow(vr, target, isForced ? { ...row, ignoreUntilMs: nowMs + IGNORE_MS } : row);
   vr.movedBy = intent.id;

@@ -33,6 +33,7 @@ export interface Round {
   readonly blocked: Blocked[];
   readonly outcomes: IntentOutcome[];
   readonly alerts: Decision['alerts'][number][];
+  readonly provedAgain: Decision['provedAgain'][number][];
   nextLookMs: number;
 }
 

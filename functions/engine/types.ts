@@ -151,6 +151,10 @@ export interface RegionPolicy {
   readonly ignoreUntilMs?: number;
   /** A proof of this region failed: automation does not choose it until a proof or a person clears it. */
   readonly unprovenSinceMs?: number;
+  /** The step of that proof that failed, the farthest along the way of users. */
+  readonly unprovenAt?: 'agent' | 'routeServer' | 'circuit' | 'observer';
+  /** What was missed has been seen again without a break since then (proved-again.ts). */
+  readonly provedSinceMs?: number;
   /** This region lost its role on evidence of this kind; it returns by itself only on positive evidence of it. */
   readonly leftOn?: 'agent' | 'external' | 'silence' | 'human';
   /** Last verdict that was not unknown, and since when the ledger has seen it without interruption. */
@@ -241,6 +245,8 @@ export interface Decision {
     readonly reason: Reason;
     readonly detail: string;
   }[];
+  /** Regions whose failed proof is made good: what was missed has been seen for long enough. */
+  readonly provedAgain: readonly { readonly vip: string; readonly region: string; readonly detail: string }[];
   /** vip -> region -> fused verdict with what it rests on. */
   readonly verdicts: Readonly<Record<string, Readonly<Record<string, FusedVerdict>>>>;
   /** When to look again at the latest without any news, epoch ms. */

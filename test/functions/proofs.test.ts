@@ -7,6 +7,7 @@ import type { VerifyResult } from '../../functions/activities/names.ts';
 import { readLearned } from '../../functions/activities/read-learned.ts';
 import { shipAudit } from '../../functions/activities/ship-audit.ts';
 import { verifyStep } from '../../functions/activities/verify-step.ts';
+import { readStatus } from '../../functions/triggers/reading.ts';
 import type { AuditRecord } from '../../shared/audit.ts';
 import { createTestPlane, GROUP, type TestPlane, testTopology } from '../support/plane.ts';
 
@@ -150,12 +151,42 @@ describe('a proof that failed', () => {
   test('marks the region unproven and alarms', async () => {
     await failProof();
     expect(world.ledgerNow().policy.vips.orders?.regions.northeurope?.unprovenSinceMs).toBe(world.nowMs);
+    // The farthest step that failed: nothing short of it makes it good.
+    expect(world.ledgerNow().policy.vips.orders?.regions.northeurope?.unprovenAt).toBe('observer');
     const { records } = await world.plane.outbox.page({ group: GROUP, limit: 1000, kind: 'verification' });
     expect(records.find((record) => record.Reason === 'proof-failed')).toMatchObject({
       Vip: 'orders',
       Region: 'northeurope',
     });
     expect(world.ledgerNow().policy.intents).toEqual([]);
+  });
+
+  test('five minutes in which observers are answered by it make it good, on record', async () => {
+    await failProof();
+    const records = async () =>
+      (await world.plane.outbox.page({ group: GROUP, limit: 1000, kind: 'verification' })).records;
+    const isDoubted = () => world.ledgerNow().policy.vips.orders?.regions.northeurope?.unprovenSinceMs !== undefined;
+    for (let seconds = 0; seconds < 290; seconds += 2) {
+      world.nowMs += 2000;
+      await world.report();
+      await observe('northeurope');
+      await decideAndCommit(world.plane)({ group: GROUP, correlationId: 'c' });
+    }
+    expect(isDoubted()).toBe(true);
+    const orders = (await readStatus(world.plane)).vips.find((vip) => vip.vip === 'orders');
+    const told = orders?.regions.find((region) => region.region === 'northeurope')?.unproven;
+    expect(told).toMatchObject({ step: 'observer', provedSinceMs: expect.any(Number) });
+    for (let i = 0; i < 15 && isDoubted(); i += 1) {
+      world.nowMs += 2000;
+      await world.report();
+      await observe('northeurope');
+      await decideAndCommit(world.plane)({ group: GROUP, correlationId: 'c' });
+    }
+    expect(isDoubted()).toBe(false);
+    await auditAhead(world.plane)({ group: GROUP });
+    const said = (await records()).find((record) => record.Reason === 'proved-again');
+    expect(said).toMatchObject({ Vip: 'orders', Region: 'northeurope', Kind: 'verification' });
+    expect(String(said?.Detail.detail)).toContain('is answered by it, for 5 min');
   });
 
   test('rollback asks for the old region, and the engine refuses it while that is not healthy', async () => {

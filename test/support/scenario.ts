@@ -10,7 +10,7 @@
 //   observer hq blind|sees
 //   wish ID failover|failback|drain|undrain|recentre|trust-ledger [vip=] [region=] [force=x,y] [deadline=120s]
 //   hold ID [full] [for=60s]  /  release ID
-//   proof b failed                   a verification failed
+//   proof b failed [routeServer]     a verification failed, at that step
 //   route-server readable|unreadable
 //   seat cut|heal|changed|deaf-to-others   changed: a new leader without a view of its own
 //   view NAME hears|misses REGION,...      another seat's view
@@ -200,11 +200,14 @@ const COMMANDS: Readonly<Record<string, (tale: Tale, words: readonly string[]) =
     addHold(world, { ...hold, expiresAtMs, full: words.includes('full') });
   },
   release: ({ world }, [id]) => writeLedger(world, { holds: world.policy.holds.filter((hold) => hold.id !== id) }),
-  proof: ({ world }, [region = '']) => {
+  proof: ({ world }, [region = '', , step]) => {
     const vip = world.policy.vips.orders;
     const row = vip?.regions[region];
     if (vip === undefined || row === undefined) throw new Error(`no region ${region}`);
-    const regions = { ...vip.regions, [region]: { ...row, unprovenSinceMs: world.nowMs } };
+    const regions = {
+      ...vip.regions,
+      [region]: { ...row, unprovenSinceMs: world.nowMs, ...(step && { unprovenAt: step as 'circuit' }) },
+    };
     writeLedger(world, { vips: { ...world.policy.vips, orders: { ...vip, regions } } });
   },
   'route-server': ({ world }, [what]) => {
