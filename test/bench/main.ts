@@ -24,7 +24,9 @@ const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: 
   reports: { group: 'control', load: async () => (await import('./reports.ts')).benchReports },
   host: { group: 'control', load: async () => (await import('./host.ts')).benchHost },
   backfill: { group: 'control', load: async () => (await import('./backfill.ts')).benchBackfill },
-  lab: { group: 'lab', load: async () => (await import('./lab.ts')).benchLab },
+  simulation: { group: 'control', load: async () => (await import('./simulation.ts')).benchSimulation },
+  silence: { group: 'control', load: async () => (await import('./silence.ts')).benchSilence },
+  lab: { group: 'control', load: async () => (await import('./lab.ts')).benchLab },
   cli: { group: 'operators', load: async () => (await import('./cli.ts')).benchCli },
   dashboard: { group: 'operators', load: async () => (await import('./dashboard.ts')).benchDashboard },
 };
