@@ -22,8 +22,8 @@ import { reportOf, type TestAgent } from '../support/plane.ts';
 import { contoso } from '../support/topology.ts';
 import { until } from '../support/until.ts';
 
-jest.setTimeout(60_000);
-const WITHIN_MS = 20_000;
+jest.setTimeout(240_000);
+const WITHIN_MS = 60_000;
 
 interface HttpsAgent extends TestAgent {
   readonly name: string;
@@ -100,7 +100,8 @@ beforeAll(async () => {
       nva.agent = `https://127.0.0.1:${agents.get(nva.name)?.port}`;
     }
   }
-  draft.timing = { reportSeconds: 1, tickSeconds: 2, routeChangeSeconds: 0 };
+  // Silence begins at three of these: on a busy machine a test's own steps must not look like it.
+  draft.timing = { reportSeconds: 4, tickSeconds: 2, routeChangeSeconds: 0 };
   draft.guards = { warmUpSeconds: 0, provenSeconds: 0, dwellSeconds: 0, calmSeconds: 600 };
   draft.observers = [];
   draft.seats = [{ ...draft.seats[0], orderKeys: [{ kid: 'k1', jwk: publicJwk }] }];
@@ -124,7 +125,7 @@ beforeAll(async () => {
     settings: parseHostSettings(JSON.parse(readFileSync('host.json', 'utf8'))),
     timers: 'off',
   });
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   await host?.stop();
@@ -218,7 +219,7 @@ test('an application that dies is left: transition report to order at the other 
   const we = agents.get('we-nva-1') as HttpsAgent;
   we.verdict = 'unhealthy';
   await report(true);
-  await until('northeurope is ordered below all that westeurope may have', () => rungOf('ne-nva-1') === 3, WITHIN_MS);
+  await reporting('northeurope is ordered below all that westeurope may have', () => rungOf('ne-nva-1') === 3);
   const now = await status();
   expect(now.vips.find((vip) => vip.vip === 'orders')).toMatchObject({ acting: 'northeurope', servedBy: null });
   await reporting('the move is proved', async () => {
@@ -305,7 +306,7 @@ test('storage that cannot be reached: nothing is decided, nothing changes on the
     WITHIN_MS,
     300,
   );
-}, 90_000);
+}, 240_000);
 
 // Last, for it uses up what the operator may ask.
 test('who asks too often is told so, whatever it asks', async () => {
