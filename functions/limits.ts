@@ -22,6 +22,8 @@ export const VIEW_MS = 2_000;
 export const PROOF_WAITS_MS: readonly number[] = [
   250, 500, 500, 1_000, 1_000, 2_000, 2_000, 3_000, 3_000, 5_000, 5_000, 10_000, 10_000, 15_000, 15_000, 20_000, 30_000,
 ];
+/** A proof still open after this long has lost whoever looked at it. */
+export const OWN_PROOF_MS = 300_000;
 /** Learned routes are read at most this often while a proof is open, and this often for drift. */
 export const LEARNED_PROOF_MS = 2_000;
 export const LEARNED_DRIFT_MS = 60_000;

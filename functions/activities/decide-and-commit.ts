@@ -5,6 +5,7 @@ import { nvasOf, type Plane } from '../deployment.ts';
 import { findDrift } from '../drift.ts';
 import { changeLedger, confirmPending, type Held } from '../lead.ts';
 import type { Ledger } from '../ledger.ts';
+import { OWN_PROOF_MS } from '../limits.ts';
 import { writeView } from '../seat-view.ts';
 import { snapshotHash, toSnapshot } from '../snapshot.ts';
 import { lookWithVetoes } from '../vetoes.ts';
@@ -41,7 +42,7 @@ async function run(plane: Plane, input: DecideInput): Promise<DecideResult> {
     sequence: { epoch: ledger.epoch, generation: ledger.generation },
     isCommitted: outcome.isCommitted,
     deliver: nvasBehind(ledger, outcome.sight.evidence, nvas),
-    proofs: openProofRefs(ledger),
+    proofs: openProofRefs(ledger, plane.clock.nowMs()),
     nextLookMs: seen.looked?.decision.nextLookMs ?? plane.clock.nowMs(),
     wish: seen.looked?.wish ?? null,
     ...(seen.looked && seen.looked.drills.length > 0 && { drills: seen.looked.drills }),
@@ -89,8 +90,12 @@ const following = (plane: Plane, ledger: Ledger | undefined, input: DecideInput)
   wish: ledger === undefined ? null : concludedOutcome(ledger, input.wish),
 });
 
-function openProofRefs(ledger: Ledger): OpenProofRef[] {
+/** An operation looks at its own proof; one that has long died (by a deployment, say) leaves it to whoever looks next. */
+function openProofRefs(ledger: Ledger, nowMs: number): OpenProofRef[] {
   const refs = new Map<string, OpenProofRef>();
-  for (const { decisionId, operation } of Object.values(ledger.proofs)) refs.set(decisionId, { decisionId, operation });
+  for (const { decisionId, operation, sinceMs } of Object.values(ledger.proofs)) {
+    const isLeft = nowMs - sinceMs > OWN_PROOF_MS;
+    refs.set(decisionId, { decisionId, operation: isLeft ? '' : operation });
+  }
   return [...refs.values()].slice(-50);
 }

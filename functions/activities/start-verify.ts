@@ -1,14 +1,28 @@
 // Starts a proof of its own for each decision that acted: learned routes take longer than an evaluation may.
-import type { DurableClient } from 'durable-functions';
+import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import { ORCHESTRATIONS } from '../orchestrators/names.ts';
 import { startOnce } from '../start-once.ts';
 import { attempt } from './attempt.ts';
 import type { PlainResult, StartVerifyInput } from './names.ts';
 
-export const startVerify = (client: DurableClient, input: StartVerifyInput): Promise<PlainResult> =>
+type Client = Pick<DurableClient, 'startNew' | 'getStatus'>;
+
+export const startVerify = (client: Client, input: StartVerifyInput): Promise<PlainResult> =>
   attempt(async () => {
     for (const decisionId of input.decisionIds) {
-      await startOnce(client, ORCHESTRATIONS.verify, `verify-${decisionId}`, { group: input.group, decisionId });
+      const id = `verify-${decisionId}`;
+      const looking = { group: input.group, decisionId };
+      const started = await startOnce(client, ORCHESTRATIONS.verify, id, looking);
+      if (started === 'exists' && (await hasDied(client, id))) {
+        // The extension lets an id that has ended be used anew.
+        await client.startNew(ORCHESTRATIONS.verify, { instanceId: id, input: looking });
+      }
     }
     return { ok: true };
   });
+
+/** Ended without an end: its code changed under it, or somebody terminated it. */
+async function hasDied(client: Client, id: string): Promise<boolean> {
+  const { runtimeStatus } = await client.getStatus(id);
+  return runtimeStatus === OrchestrationRuntimeStatus.Failed || runtimeStatus === OrchestrationRuntimeStatus.Terminated;
+}
