@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 import { type OpenPage, openPage, shoot, startBrowser } from './browser.ts';
 
 /** A machine that runs other suites at the same time is slow; what is waited for is polled, never slept for. */
-const SLOW_MS = 120_000;
+const SLOW_MS = 300_000;
 const POLL_MS = 100;
 jest.setTimeout(3 * SLOW_MS);
 

@@ -10,6 +10,7 @@ import {
   syntaxErrors,
   type Value,
 } from '../../support/powershell.ts';
+import { pythonFile } from '../../support/runbooks.ts';
 
 interface Vector {
   readonly name: string;
@@ -64,6 +65,38 @@ describe.each(NAMES)('%s', (name) => {
 test('the common part is the same in every runbook', () => {
   const parts = NAMES.map((name) => /# ---- the same[\s\S]*: end ----/.exec(textOf(name))?.[0] ?? name);
   expect(new Set(parts).size).toBe(1);
+});
+
+describe.each(NAMES)('%s and its Python twin', (name) => {
+  const python = readFileSync(pythonFile(name), 'utf8');
+  const powershell = textOf(name);
+  const allOf = (text: string, pattern: RegExp) =>
+    [...new Set([...text.matchAll(pattern)].map(([, one]) => one))].sort();
+  /** PowerShell's own validation of parameters refuses these before the first line runs. */
+  const BY_VALIDATION = ['bad-argument', 'missing-argument'];
+
+  test('fail with the same codes', () => {
+    const codes = allOf(python, /Failed\("([a-z-]+)"/g).filter((code) => !BY_VALIDATION.includes(code ?? ''));
+    expect(codes.length).toBeGreaterThan(6);
+    expect(allOf(powershell, /Stop-Run '([a-z-]+)'/g)).toEqual(codes);
+  });
+  test('try as often, wait as long, and call the same ends good', () => {
+    const numbers = (text: string, names: readonly string[]) =>
+      names.map((one) => Number(new RegExp(`^\\$?${one} = (\\d+)$`, 'm').exec(text)?.[1]));
+    expect(numbers(powershell, ['RoundsMax', 'RoundSeconds', 'RequestSeconds'])).toEqual(
+      numbers(python, ['ROUNDS_MAX', 'ROUND_SECONDS', 'REQUEST_SECONDS']),
+    );
+    const ends = (text: string, name: string) => new RegExp(`^\\$?${name} = @?\\((.*)\\)$`, 'm').exec(text)?.[1];
+    expect(ends(powershell, 'EndedWell')?.replaceAll("'", '"')).toBe(ends(python, 'ENDED_WELL'));
+  });
+  test('pass the same answers over, and need the same role', () => {
+    expect(/@\((502, 503, 504)\)/.exec(powershell)?.[1]).toBe(/\((502, 503, 504)\)/.exec(python)?.[1]);
+    for (const word of ['not-leader', 'unknown-operation']) {
+      expect([powershell.includes(`'${word}'`), python.includes(`"${word}"`)]).toEqual([true, true]);
+    }
+    const roles = (text: string) => allOf(text, /["'](Failover\.(?:Read|Operate))["']/g);
+    expect(roles(powershell)).toEqual(roles(python));
+  });
 });
 
 /** The request table of a runbook with these parameters, as PowerShell would make it. */

@@ -47,6 +47,7 @@ const AUDIENCE = 'api://anycast-failover';
 
 let roles: string[];
 let asked: Asked[];
+let identityStatus: number;
 let identityAsked: { url: string; header: unknown }[];
 let answer: (asked: Asked, port: number) => Reply;
 const servers: Server[] = [];
@@ -89,7 +90,8 @@ beforeAll(async () => {
     createServer((request, response) => {
       identityAsked.push({ url: request.url ?? '', header: request.headers['x-identity-header'] });
       const token = `${base64({ alg: 'none' })}.${base64({ roles, oid: 'runbook' })}.signature`;
-      response.end(JSON.stringify({ access_token: token, token_type: 'Bearer' }));
+      response.statusCode = identityStatus;
+      response.end(JSON.stringify(identityStatus === 200 ? { access_token: token, token_type: 'Bearer' } : {}));
     }),
   );
 });
@@ -105,6 +107,7 @@ beforeEach(() => {
   asked = [];
   identityAsked = [];
   roles = ['Failover.Operate'];
+  identityStatus = 200;
   answer = () => [500, {}];
 });
 
@@ -247,6 +250,46 @@ print([n for n in names if n not in sys.stdlib_module_names], any(isinstance(n, 
     );
     const { ANYCAST_SEATS: _seats, ...rest } = environment();
     expect((await runPython('Start-AnycastFailover', FAILOVER, rest)).outcome.code).toBe('setting-missing');
+  });
+
+  test.each([
+    ['Start-AnycastFailover', FAILOVER],
+    ['Start-AnycastFailback', ['orders', 'CHG0042']],
+    ['Set-AnycastDrain', ['westeurope', 'CHG0042']],
+    ['Start-AnycastDrill', ['orders', 'CHG0042']],
+  ])('%s says why a request was not understood, and what to do', async (runbook, positional) => {
+    const errors = [{ path: 'reason', message: 'too short', code: 'too_small' }];
+    answer = () => [400, problem(400, 'malformed', 'Not understood', { errors, next: 'correct it' })];
+    const run = await runPython(runbook, positional, environment());
+    expect([run.code, run.outcome]).toEqual([
+      1,
+      { ok: false, code: 'malformed', detail: 'Not understood; reason: too short', next: 'correct it' },
+    ]);
+    expect(run.errors).toContain('malformed');
+    expect(asked).toHaveLength(1);
+  });
+
+  test('an identity endpoint that gives no token fails the job before anything is asked', async () => {
+    identityStatus = 500;
+    const run = await runPython('Test-AnycastHealth', [], environment());
+    expect([run.code, run.outcome.code]).toEqual([1, 'no-token']);
+    expect(run.outcome.detail).toContain('answered 500');
+    expect(asked.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
+  });
+
+  test('seats that stay away fail the job after every round, with what each one did', async () => {
+    answer = () => [503, problem(503, 'no-ledger', 'storage is away', { detail: 'storage is away' })];
+    const run = await runPython('Start-AnycastFailover', FAILOVER, environment(['http://127.0.0.1:1', ...seats]));
+    expect([run.code, run.outcome.code]).toEqual([1, 'no-seat']);
+    expect(run.outcome.detail).toContain('HTTP 503 storage is away');
+    expect(run.outcome.detail).toContain('http://127.0.0.1:1: ');
+    expect(asked).toHaveLength(10);
+    expect(new Set(asked.map(({ key }) => key))).toEqual(new Set(['job-1']));
+  }, 120_000);
+
+  test('an argument out of range is refused before anything is asked', async () => {
+    const run = await runPython('Start-AnycastFailover', ['orders', 'CHG0042', '', '', '', 'soon'], environment());
+    expect([run.code, run.outcome.code, asked.length]).toEqual([1, 'bad-argument', 0]);
   });
 
   test('health: well, then each thing that is not', async () => {
