@@ -1,4 +1,5 @@
 // Drift: an agent or Route Server that, long after the last change, differs from what stands in the policy. Pure.
+import type { ReportSession } from '../shared/report.ts';
 import { compareSequence } from '../shared/vocabulary.ts';
 import { nvasOf } from './deployment.ts';
 import { compileOrders } from './engine/orders.ts';
@@ -41,12 +42,18 @@ export function findDrift(ledger: Ledger, sight: Sight, config: EngineConfig, no
       const expected = expectedPath(nva, row, heard.report);
       if (expected === undefined || nowMs - changedAtMs < settleMs || reflexAgeMs < settleMs) return [];
       const wanted = expected === 'withheld' ? [] : expected;
+      const isWanted = (path: readonly number[]) =>
+        path.length === wanted.length && path.every((asn, i) => asn === wanted[i]);
+      const sessions = heard.report.sessions.filter((session) => session.state === 'Established');
+      const tells = ({ routes }: ReportSession) =>
+        isWanted(routes.find((route) => route.prefix === row.prefix)?.asPath ?? []);
       const found = (where: Drift['where'], peer: string, path: readonly number[] = []): Drift[] => {
-        if (path.length === wanted.length && path.every((asn, i) => asn === wanted[i])) return [];
-        const detail = `${peer} has ${path.join(' ') || 'nothing'}, ordered ${wanted.join(' ') || 'nothing'}`;
+        if (isWanted(path)) return [];
+        const isTold = where === 'route-server' && sessions.some((one) => one.peer === peer && tells(one));
+        const why = isTold ? '; nothing to repair by order, its session tells it what is ordered' : '';
+        const detail = `${peer} has ${path.join(' ') || 'nothing'}, ordered ${wanted.join(' ') || 'nothing'}${why}`;
         return [{ vip: row.vip, region: region.name, nva: nva.name, peer, where, detail }];
       };
-      const sessions = heard.report.sessions.filter((session) => session.state === 'Established');
       const isRead =
         learned !== undefined &&
         learned.atMs - changedAtMs >= settleMs &&
@@ -73,8 +80,9 @@ export interface Repair {
 }
 
 /**
- * A difference seen on two ticks has the whole order given anew, which every NVA must acknowledge; once per budget
- * window. What stands after that needs a person: it stays an alert in the status.
+ * A session that differs on two ticks has the whole order given anew, which every NVA must acknowledge; once per budget
+ * window. Where Route Server alone differs there is nothing to order: its session was told already what it should hold.
+ * What stands after that needs a person: it stays an alert in the status.
  */
 export function followDrift(
   known: Ledger['drift'],
@@ -89,7 +97,13 @@ export function followDrift(
   const seen = drifts.slice(0, DRIFTS_MAX);
   const due = seen.filter((drift) => {
     const state = known[driftKey(drift)];
-    return mayAct && state !== undefined && nowMs - state.sinceMs >= tickMs && !isRecent(state.repairedAtMs);
+    return (
+      mayAct &&
+      drift.where === 'session' &&
+      state !== undefined &&
+      nowMs - state.sinceMs >= tickMs &&
+      !isRecent(state.repairedAtMs)
+    );
   });
   const present = seen.map((drift): [string, Ledger['drift'][string]] => {
     const state = known[driftKey(drift)] ?? { sinceMs: nowMs, repairedAtMs: null };

@@ -274,6 +274,32 @@ describe('drift', () => {
     expect(world.ledgerNow().drift).toEqual({});
   });
 
+  test('what Route Server alone holds otherwise is on record and alerted, and nothing is ordered for it', async () => {
+    Object.assign(world.plane, {
+      routes: {
+        circuit: async () => undefined,
+        learned: async (region: { routeServer: { peers: string[] } }) =>
+          Object.fromEntries(region.routeServer.peers.map((peer) => [peer, {}])),
+      },
+    });
+    const { orderGeneration } = world.ledgerNow();
+    for (let i = 0; i < 120 && (await driftRecords()).length === 0; i += 1) {
+      await look(2, false);
+      await readLearned(world.plane)({ group: GROUP });
+    }
+    const [record] = await driftRecords();
+    expect(record?.Detail).toMatchObject({ where: 'route-server' });
+    expect(String(record?.Detail.detail)).toContain('nothing to repair by order');
+    const { alerts } = await readStatus(world.plane);
+    expect(alerts.some((alert) => alert.reason === 'drift' && alert.detail.includes('nothing to repair'))).toBe(true);
+    for (let i = 0; i < 15; i += 1) {
+      await look(2, false);
+      await readLearned(world.plane)({ group: GROUP });
+    }
+    expect(await repairs()).toEqual([]);
+    expect(world.ledgerNow().orderGeneration).toBe(orderGeneration);
+  });
+
   test('a wire that agrees drifts not', async () => {
     await look(90, false);
     expect(await driftRecords()).toEqual([]);
