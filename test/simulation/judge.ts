@@ -26,6 +26,8 @@ export interface JudgeOptions {
   readonly routeChangeMs: number;
   readonly holdMs: number;
   readonly isStorageFair: () => boolean;
+  /** Somebody puts the ledger back or spoils it in this story. */
+  readonly isLedgerHarmed: boolean;
   /** Since when nothing has been broken; undefined while something is. */
   readonly calmSinceMs: () => number | undefined;
   readonly tell: (text: string) => void;
@@ -250,6 +252,8 @@ export class Judge {
     if (record.Kind === 'verification' && record.Reason !== 'proved')
       this.#options.tell(`${record.Reason}: ${record.Vip} ${record.Region} ${JSON.stringify(record.Detail)}`);
     if (record.Kind === 'config') this.#options.tell(`${record.Reason}: ${JSON.stringify(record.Detail)}`);
+    if (record.Reason === 'ledger-rebuilt' && !this.#options.isLedgerHarmed)
+      this.breach('needless doubt', `${after.seat} rebuilt a ledger that nobody had harmed`);
     if (record.Kind !== 'decision' || kind === undefined) return;
     if (kind !== 'role') {
       this.#options.tell(

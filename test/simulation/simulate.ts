@@ -33,8 +33,9 @@ export interface SimulateOptions {
   readonly kinds?: readonly FaultKind[];
 }
 
-/** After the last fault people tidy up what waits for them. */
+/** After the last fault people tidy up what waits for them, until nothing does. */
 const TIDY_MS = 150_000;
+const TIDIES_MIN = 3;
 /** A record reaches Log Analytics within this time of its decision. */
 const SHIPPED_MS = 30_000;
 /** Penalties, windows and waits are over by then: the policy must have come back to the ranking. */
@@ -50,7 +51,8 @@ export async function simulate(seed: number, { minutes, kinds }: SimulateOptions
   scheduleFaults(world);
   for (const wish of plan.wishes) world.timeline.at(world.at(wish.atMs), () => world.ask(wish));
   watchDrills(world);
-  for (let i = 1; i <= 3; i += 1) world.timeline.at(world.at(plan.calmFromMs + i * TIDY_MS), () => tidyUp(world));
+  const rounds = Math.max(TIDIES_MIN, Math.floor((plan.endMs - plan.calmFromMs) / TIDY_MS) - 1);
+  for (let i = 1; i <= rounds; i += 1) world.timeline.at(world.at(plan.calmFromMs + i * TIDY_MS), () => tidyUp(world));
   await world.timeline.runUntil(world.at(plan.endMs));
   judgeEnd(world);
   const { judge, counts, story } = world;

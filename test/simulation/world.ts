@@ -53,6 +53,7 @@ export class SimWorld {
       ...{ topology, timeline, network: this.network, wires: this.wires, agents: this.agents, seats: this.seats },
       ...{ routeChangeMs: plan.routeChangeMs, holdMs: plan.holdMs },
       calmSinceMs: () => (this.broken > 0 ? undefined : this.calmSinceMs),
+      isLedgerHarmed: plan.faults.some(({ kind }) => kind === 'ledger-rollback' || kind === 'ledger-corrupt'),
       isStorageFair: () => this.places.storage.isRunning && this.storageDelayMs === 0,
       tell: (text) => this.tell(text),
     });
