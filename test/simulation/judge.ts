@@ -252,6 +252,8 @@ export class Judge {
     if (record.Kind === 'verification' && record.Reason !== 'proved')
       this.#options.tell(`${record.Reason}: ${record.Vip} ${record.Region} ${JSON.stringify(record.Detail)}`);
     if (record.Kind === 'config') this.#options.tell(`${record.Reason}: ${JSON.stringify(record.Detail)}`);
+    // A rebuilt ledger knows no earlier moves; before the next one a person has looked at it.
+    if (record.Reason === 'ledger-rebuilt') this.#automatic.length = 0;
     if (record.Reason === 'ledger-rebuilt' && !this.#options.isLedgerHarmed)
       this.breach('needless doubt', `${after.seat} rebuilt a ledger that nobody had harmed`);
     if (record.Kind !== 'decision' || kind === undefined) return;
