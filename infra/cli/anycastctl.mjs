@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 // The package's bin. Plain JavaScript: with the code of an earlier run in the cache, the runtime's reader of TypeScript, which takes longer than the rest, is not even loaded.
 import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
-enableCompileCache();
+// Compiled code is believed, so it lies where only this user writes: not in the temporary folder that all share.
+enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'anycastctl'));
 await import('./anycastctl.ts');
