@@ -22,8 +22,8 @@ import { reportOf, type TestAgent } from '../support/plane.ts';
 import { contoso } from '../support/topology.ts';
 import { until } from '../support/until.ts';
 
-jest.setTimeout(240_000);
-const WITHIN_MS = 60_000;
+jest.setTimeout(300_000);
+const WITHIN_MS = 90_000;
 
 interface HttpsAgent extends TestAgent {
   readonly name: string;
@@ -125,7 +125,7 @@ beforeAll(async () => {
     settings: parseHostSettings(JSON.parse(readFileSync('host.json', 'utf8'))),
     timers: 'off',
   });
-}, 240_000);
+}, 300_000);
 
 afterAll(async () => {
   await host?.stop();
@@ -162,12 +162,12 @@ async function report(transition = false): Promise<void> {
 const rungOf = (nva: string, vip = 'orders') => agents.get(nva)?.order?.vips.find((row) => row.vip === vip)?.rung;
 const status = async () => statusSchema.parse((await call('GET', '/status')).body);
 
-/** Reports until the condition holds. */
-const reporting = (what: string, holds: () => unknown) =>
+/** Reports until the condition holds. A push that a busy machine let expire is made up for by the next news. */
+const reporting = (what: string, holds: () => unknown, isNews = false) =>
   until(
     what,
     async () => {
-      await report();
+      await report(isNews);
       return holds();
     },
     WITHIN_MS,
@@ -208,7 +208,7 @@ test('every registered HTTP function refuses who brings no token, but those that
 
 test('first reports with a transition bring the first orders, push and pull', async () => {
   await report(true);
-  await until('both agents have an order', () => rungOf('we-nva-1') === 4 && rungOf('ne-nva-1') === 5, WITHIN_MS);
+  await reporting('both agents have an order', () => rungOf('we-nva-1') === 4 && rungOf('ne-nva-1') === 5, true);
   await reporting('acknowledged in the status', async () => {
     const now = await status();
     return now.vips.every((vip) => vip.regions.every((region) => region.nvas.every((nva) => nva.acknowledged)));
@@ -219,7 +219,7 @@ test('an application that dies is left: transition report to order at the other 
   const we = agents.get('we-nva-1') as HttpsAgent;
   we.verdict = 'unhealthy';
   await report(true);
-  await reporting('northeurope is ordered below all that westeurope may have', () => rungOf('ne-nva-1') === 3);
+  await reporting('northeurope is ordered below all that westeurope may have', () => rungOf('ne-nva-1') === 3, true);
   const now = await status();
   expect(now.vips.find((vip) => vip.vip === 'orders')).toMatchObject({ acting: 'northeurope', servedBy: null });
   await reporting('the move is proved', async () => {
@@ -306,11 +306,11 @@ test('storage that cannot be reached: nothing is decided, nothing changes on the
     WITHIN_MS,
     300,
   );
-}, 240_000);
+}, 300_000);
 
 // Last, for it uses up what the operator may ask.
 test('who asks too often is told so, whatever it asks', async () => {
-  const answers = await Promise.all(Array.from({ length: 300 }, () => call('POST', '/holds', { reason: '' })));
+  const answers = await Promise.all(Array.from({ length: 400 }, () => call('POST', '/holds', { reason: '' })));
   const statuses = new Set(answers.map((answer) => answer.status));
   expect([...statuses].sort()).toEqual([400, 429]);
   expect(answers.find((answer) => answer.status === 429)?.body).toMatchObject({ code: 'too-many-requests' });
