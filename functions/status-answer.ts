@@ -172,7 +172,7 @@ function toStatusRegion(overview: Overview, vip: Vip, policy: VipPolicy, region:
         .map((source) => `${source.source} ${source.says}${source.detail ? ` (${source.detail})` : ''}`)
         .join(', ') ?? '',
     sources: (verdict?.sources ?? []).map(({ source, says, ageMs, detail = '' }) => ({ source, says, ageMs, detail })),
-    proofs: toProofs(proof),
+    proofs: toProofs(proof, ledger.proofs[vip.name]?.decisionId),
     nvas: nvas.map((nva) => toStatusNva(overview, vip, nva.name)),
     ...(row?.unprovenSinceMs !== undefined && { unproven: toDoubt(row, row.unprovenSinceMs) }),
   };
@@ -184,9 +184,16 @@ const toDoubt = (row: RegionPolicy, sinceMs: number): NonNullable<StatusRegion['
   provedSinceMs: row.provedSinceMs ?? null,
 });
 
-function toProofs(proof: RegionProof | undefined): StatusRegion['proofs'] {
+/** A step that waits for a decision which a newer one took over waits for nobody: it was not checked to the end. */
+function toProofs(proof: RegionProof | undefined, openDecisionId: string | undefined): StatusRegion['proofs'] {
   const unseen = { proof: 'not checked' as const, detail: 'no move since the ledger began', atMs: null };
-  return Object.fromEntries(PROOF_STEPS.map((name) => [name, proof?.steps[name] ?? unseen])) as StatusRegion['proofs'];
+  const isLeft = proof !== undefined && proof.decisionId !== openDecisionId;
+  const shown = (name: (typeof PROOF_STEPS)[number]) => {
+    const step = proof?.steps[name] ?? unseen;
+    if (!isLeft || step.proof !== 'waiting') return step;
+    return { ...step, proof: 'not checked' as const, detail: `a newer decision came first; last seen: ${step.detail}` };
+  };
+  return Object.fromEntries(PROOF_STEPS.map((name) => [name, shown(name)])) as StatusRegion['proofs'];
 }
 
 function pathHeld(learned: LearnedEvidence, peer: string, prefix: string): number[] | null {

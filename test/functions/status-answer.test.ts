@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { decideAndCommit } from '../../functions/activities/decide-and-commit.ts';
 import { drillRecord } from '../../functions/activities/drill.ts';
 import type { DrillRecordInput } from '../../functions/activities/names.ts';
+import { leaseIdOf } from '../../functions/lead.ts';
 import { readStatus } from '../../functions/triggers/reading.ts';
 import { statusSchema } from '../../shared/api.ts';
 import type { ObserverReport } from '../../shared/report.ts';
@@ -72,4 +73,27 @@ test('the loss that an observer tells stands beside its answer, and null where i
     { observer: 'hq', loss: 0.02 },
     { observer: 'old', loss: null },
   ]);
+});
+
+test('a proof that a newer decision took over waits for nobody, one that is open waits', async () => {
+  const step = (proof: 'proved' | 'waiting') => ({ proof, detail: `is ${proof}`, atMs: START_MS });
+  const steps = {
+    ...{ agent: step('proved'), routeServer: step('waiting'), circuit: step('waiting'), observer: step('waiting') },
+  };
+  const shown = async () =>
+    (await ordersOf())?.regions.find(({ region }) => region === 'northeurope')?.proofs.routeServer;
+  const stored = await world.plane.ledger.read(GROUP);
+  const ledger = JSON.parse(stored.type === 'found' ? stored.text : '');
+  const open = { decisionId: 'd-open', operation: '', sinceMs: START_MS, generation: 1, from: '', regions: [] };
+  const etag = stored.type === 'found' ? stored.etag : '';
+  const leaseId = leaseIdOf(world.plane.deployment.seat.name, GROUP);
+  const text = JSON.stringify({ ...ledger, proofs: { orders: open } });
+  expect(await world.plane.ledger.commit(GROUP, text, { etag, leaseId })).toBe('committed');
+  await world.plane.proofs.putProof(GROUP, { vip: 'orders', region: 'northeurope', decisionId: 'd-open', steps });
+  expect(await shown()).toMatchObject({ proof: 'waiting', detail: 'is waiting' });
+  await world.plane.proofs.putProof(GROUP, { vip: 'orders', region: 'northeurope', decisionId: 'd-before', steps });
+  expect(await shown()).toMatchObject({
+    proof: 'not checked',
+    detail: 'a newer decision came first; last seen: is waiting',
+  });
 });
