@@ -101,7 +101,7 @@ const seatNote: Note = (path, side) => {
 const sectionNote: Note = (path) => {
   if (path.startsWith('prepend'))
     return { effect: 'gentle', note: 'every path is announced anew; see the paths below' };
-  if (path === 'timing.holdSeconds') return { effect: 'none', note: 'from the next session on' };
+  if (path === 'timing.holdSeconds') return { effect: 'none', note: 'once BGP sessions are set up anew' };
   if (path.startsWith('witness'))
     return { effect: 'moves', note: 'another ledger: it is rebuilt and waits for a person' };
   return { effect: 'none', note: '' };
