@@ -76,12 +76,15 @@ export function writeAgentReport(results: readonly BenchResult[]): void {
 function head(results: readonly BenchResult[]): string {
   const dates = [...new Set(results.flatMap(({ date }) => date ?? []))].sort();
   const versions = [`Node.js ${process.version}`, ...VERSIONS.flatMap(versionOf)].join(', ');
-  const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, load average ${loadavg()[1]?.toFixed(1)} over the last five minutes`;
+  const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}`;
+  // Groups can be run one by one: of the load only the last one's is known.
+  const load = `Each row is of the newest run of its group; the load average was ${loadavg()[1]?.toFixed(1)} when the last of them ended.`;
   return `# Benchmarks of the agent beside its peers
 
 Written by \`npm run bench -- --only agent\`; do not edit. Measured ${dates.join(', ')} on ${machine}, with ${versions}. One BGP
 peer, everything on loopback, the same application and the same clock for all. The ratio is ours over the peer's: below 1
-ours is less. Other work on the machine lengthens the milliseconds more than the seconds.
+ours is less. ${load} Other work on the machine lengthens the milliseconds
+more than the seconds.
 `;
 }
 

@@ -94,7 +94,9 @@ async function unpinnedAt(
   const answer = await place.az('vm', 'run-command', 'invoke', ...vm);
   if (!answer.ok) return [`${nva}: cannot be asked what it has pinned: ${answer.detail}`];
   const said = JSON.stringify(answerOf(answer, nva));
-  const missing = keys.filter(({ kid }) => !said.includes(kid)).map(({ kid }) => kid);
+  // Whole words: one kid may begin like another.
+  const pinned = new Set([...said.matchAll(/kid: *[\\"']*([\w.-]+)/g)].map(([, kid]) => kid));
+  const missing = keys.filter(({ kid }) => !pinned.has(kid)).map(({ kid }) => kid);
   return missing.length === 0 ? [] : [`${nva} does not pin ${missing.join(', ')}: run anycast-setup there`];
 }
 

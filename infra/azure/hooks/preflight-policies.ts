@@ -56,13 +56,13 @@ export const checkPolicies: Check = async ({ az, topology, azure }) => {
   return found;
 };
 
+interface Evaluation {
+  readonly evaluationResult?: string;
+  readonly policyInfo?: { readonly policyAssignmentId?: string; readonly policyDefinitionId?: string };
+}
+
 interface Restrictions {
-  readonly contentEvaluationResult?: {
-    readonly policyEvaluations?: readonly {
-      readonly evaluationResult?: string;
-      readonly policyInfo?: { readonly policyAssignmentId?: string; readonly policyDefinitionId?: string };
-    }[];
-  };
+  readonly contentEvaluationResult?: { readonly policyEvaluations?: readonly Evaluation[] };
 }
 
 async function judge(az: Az, { what, content, apiVersion, fix }: Planned): Promise<PreflightFinding[]> {
@@ -71,11 +71,12 @@ async function judge(az: Az, { what, content, apiVersion, fix }: Planned): Promi
   const answer = await az(
     ...['rest', '--method', 'post', '--url', url, '--headers', 'Content-Type=application/json', '--body', body],
   );
-  if (!answer.ok)
-    return [
-      warning('policies-unknown', `policies were not asked about ${what}: ${answer.detail}`, 'az policy state list'),
-    ];
-  const evaluations = (answer.value as Restrictions | null)?.contentEvaluationResult?.policyEvaluations ?? [];
+  const unknown = (why: string) => [
+    warning('policies-unknown', `whether policies allow ${what} is not known: ${why}`, 'az policy state list'),
+  ];
+  if (!answer.ok) return unknown(answer.detail);
+  const evaluations = (answer.value as Restrictions | null)?.contentEvaluationResult?.policyEvaluations;
+  if (evaluations === undefined) return unknown('the answer holds no evaluation');
   return evaluations
     .filter((one) => one.evaluationResult === 'NonCompliant')
     .map(({ policyInfo = {} }) => {

@@ -152,6 +152,9 @@ describe('preflight', () => {
     const silent = await hook('preflight');
     expect(silent).toMatchObject({ status: 0 });
     expect(silent.output).toContain('WARNING policies-unknown');
+    // An answer without an evaluation allows nothing and denies nothing.
+    install({ ...sound(), [POLICY_CHECK]: { fieldRestrictions: [] } });
+    expect((await hook('preflight')).output).toContain('WARNING policies-unknown');
   });
 
   test('lists every finding at once, warnings first, each with its fix', async () => {

@@ -58,6 +58,14 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const OLD = SEATS.map((seat) => `${seat}-2020-01-01-00-00`);
 
 describe('order keys', () => {
+  test('a machine that pins a key whose name only begins like the new one does not pin the new one', async () => {
+    await keys('pin');
+    const longer = pinnedKids().flatMap((kids) => kids.map((kid) => `${kid}-b`));
+    azure.answers = Object.fromEntries(NVAS.map((nva) => [nvaCommand(nva), machine([...OLD, ...longer])]));
+    const refused = await keys('sign');
+    expect(refused.status).toBe(7);
+    for (const nva of NVAS) expect(refused.said).toContain(`${nva} does not pin`);
+  });
   test('are pinned, signed with and retired in turn; prepare sends the vaults what is signed with', async () => {
     expect((await keys('pin')).status).toBe(0);
     const [we = [], ne = []] = pinnedKids();
