@@ -70,6 +70,7 @@ const sound = (): Record<string, unknown> => ({
   'storage account check-name': { nameAvailable: true },
   'storage account list': [],
   'keyvault list-deleted': [],
+  [POLICY_CHECK]: { fieldRestrictions: [], contentEvaluationResult: { policyEvaluations: [] } },
 });
 
 const topologyText = () =>
