@@ -118,17 +118,22 @@ async function runChaos(lab: Lab, seed: number, minutes: number): Promise<ChaosR
     for (; performance.now() < endMs; rounds += 1) await oneRound(chaos);
     await lab.faults.endAll();
     const steadyMs = await untilSteady(chaos);
-    const records = [...new Map(lab.shippedRecords().map((record) => [record.EventId, record])).values()];
-    const inOrder = records.sort((a, b) => (a.Epoch === b.Epoch ? a.ChainIndex - b.ChainIndex : a.Epoch - b.Epoch));
-    chaos.violations.push(...verifyChain(inOrder));
-    const epochs = new Set(records.map((record) => record.Epoch)).size;
+    const record = checkRecord(chaos);
     const outageMs = quantiles(lab.world().outages.map((outage) => outage.outageMs));
-    const figures = { rounds, outageMs, steadyMs, orders: orders.seen };
+    const figures = { rounds, outageMs, steadyMs, orders: orders.seen, ...record };
     const { violations } = chaos;
-    return { ok: violations.length === 0, minutes, seed, ...figures, records: records.length, epochs, violations };
+    return { ok: violations.length === 0, minutes, seed, ...figures, violations };
   } finally {
     clearInterval(watch);
   }
+}
+
+/** Every record once, in an unbroken chain per epoch. */
+function checkRecord({ lab, violations }: Chaos): { records: number; epochs: number } {
+  const records = [...new Map(lab.shippedRecords().map((record) => [record.EventId, record])).values()];
+  const inOrder = records.sort((a, b) => (a.Epoch === b.Epoch ? a.ChainIndex - b.ChainIndex : a.Epoch - b.Epoch));
+  violations.push(...verifyChain(inOrder));
+  return { records: records.length, epochs: new Set(records.map((record) => record.Epoch)).size };
 }
 
 async function untilSteady({ lab, violations }: Chaos): Promise<number | null> {
@@ -194,38 +199,76 @@ async function until<T>(look: () => Promise<T | undefined>, boundMs: number): Pr
   return undefined;
 }
 
-async function runKills(lab: Lab, kills: number): Promise<ChaosResult> {
+/** A kill meets the leader at rest, or in the middle of answering an application that went or came back. */
+const MOMENT_MS = 400;
+
+interface KillWatch {
+  readonly chaos: Chaos;
+  /** Ends the crash under way, if one is. */
+  over: (() => Promise<void>) | undefined;
+}
+
+/** Leaves the leader something to decide in the very moment of its death; every fourth kill meets it at rest. */
+async function stirLeader(watch: KillWatch): Promise<string> {
+  const { chaos } = watch;
+  await sleep(chaos.random.between(0, chaos.lab.topology.timing.tickSeconds * 1000));
+  if (chaos.random.chance(0.25)) return 'at rest';
+  let told = 'application back';
+  if (watch.over === undefined) {
+    const begun = await begin(chaos, 'app-crash');
+    [told, watch.over] = [begun.text, begun.end];
+  } else {
+    await watch.over();
+    watch.over = undefined;
+  }
+  await sleep(chaos.random.between(0, MOMENT_MS));
+  return told;
+}
+
+/** Kills whoever leads; milliseconds until the other seat has decided, undefined when it did not in twice its time. */
+async function killLeader(watch: KillWatch): Promise<{ told: string; tookMs: number | undefined }> {
+  const { lab } = watch.chaos;
   const names = lab.topology.seats.map((seat) => seat.name);
+  const leader = await until(async () => (await healthOf(lab, names[0] ?? ''))?.leader ?? undefined, TAKEOVER_MS);
+  const other = names.find((name) => name !== leader);
+  const fault = parseFault({ kind: 'control-crash', seat: leader }, lab.topology);
+  if (leader === undefined || other === undefined || !fault.ok) throw new Error(`nobody to kill: ${leader}`);
+  const moment = await stirLeader(watch);
+  const begun = await lab.faults.begin(fault.value);
+  if (!begun.ok) throw new Error(begun.error.detail);
+  const startMs = performance.now();
+  const tookMs = await until(async () => {
+    const health = await healthOf(lab, other);
+    const sinceMs = performance.now() - startMs;
+    return health?.leader === other && (health.decisionAgeMs ?? sinceMs) < sinceMs ? sinceMs : undefined;
+  }, 2 * TAKEOVER_MS);
+  await lab.faults.end(begun.value.id);
+  await until(() => healthOf(lab, leader), TAKEOVER_MS);
+  return { told: `${leader} dead (${moment}), ${other} decided after ${Math.round(tookMs ?? Number.NaN)} ms`, tookMs };
+}
+
+async function runKills(lab: Lab, seed: number, kills: number): Promise<ChaosResult> {
+  const chaos: Chaos = { lab, random: createRandom(seed), violations: [] };
+  const { violations } = chaos;
+  const watch: KillWatch = { chaos, over: undefined };
   const nvas = lab.topology.regions.flatMap((region) => region.nvas.map((nva) => nva.name));
   const orders = watchOrders(lab.world().directory, nvas);
-  const violations: string[] = [];
-  const watch = setInterval(() => violations.push(...orders.look()), POLL_MS);
-  const tookMs: number[] = [];
+  const looking = setInterval(() => violations.push(...orders.look()), POLL_MS);
+  const takeovers: number[] = [];
   try {
-    for (let kill = 0; kill < kills; kill += 1) {
-      const leader = await until(async () => (await healthOf(lab, names[0] ?? ''))?.leader ?? undefined, TAKEOVER_MS);
-      const other = names.find((name) => name !== leader);
-      const fault = parseFault({ kind: 'control-crash', seat: leader }, lab.topology);
-      if (other === undefined || !fault.ok) throw new Error(`nobody to kill: ${leader}`);
-      const begun = await lab.faults.begin(fault.value);
-      const startMs = performance.now();
-      const took = await until(async () => {
-        const health = await healthOf(lab, other);
-        const sinceMs = performance.now() - startMs;
-        const isDecided = health?.leader === other && (health.decisionAgeMs ?? sinceMs) < sinceMs;
-        return isDecided ? sinceMs : undefined;
-      }, 2 * TAKEOVER_MS);
-      if (took === undefined || took > TAKEOVER_MS)
-        violations.push(`kill ${kill + 1}: ${other} decided after ${took} ms`);
-      tookMs.push(took ?? 2 * TAKEOVER_MS);
-      say(`kill ${kill + 1}: ${leader} dead, ${other} decided after ${Math.round(took ?? 0)} ms`);
-      if (begun.ok) await lab.faults.end(begun.value.id);
-      await until(async () => await healthOf(lab, leader ?? ''), TAKEOVER_MS);
+    for (let kill = 1; kill <= kills; kill += 1) {
+      const { told, tookMs = 2 * TAKEOVER_MS } = await killLeader(watch);
+      if (tookMs > TAKEOVER_MS) violations.push(`kill ${kill}: ${told}`);
+      takeovers.push(tookMs);
+      say(`kill ${kill}: ${told}`);
     }
-    const ok = violations.length === 0;
-    return { ok, kills, takeoverMs: quantiles(tookMs), orders: orders.seen, violations };
+    await lab.faults.endAll();
+    const steadyMs = await untilSteady(chaos);
+    const { records, epochs } = checkRecord(chaos);
+    const figures = { takeoverMs: quantiles(takeovers), steadyMs, orders: orders.seen, records, epochs };
+    return { ok: violations.length === 0, kills, seed, ...figures, violations };
   } finally {
-    clearInterval(watch);
+    clearInterval(looking);
   }
 }
 
@@ -248,7 +291,7 @@ export async function runChaosCommand(args: readonly string[]): Promise<number> 
     const work =
       values.kills === undefined
         ? runChaos(lab, seed, Number(values.minutes ?? 10))
-        : runKills(lab, Number(values.kills));
+        : runKills(lab, seed, Number(values.kills));
     const result = await work;
     console.log(JSON.stringify(result));
     return result.ok ? 0 : 1;
