@@ -1,5 +1,5 @@
-#!/usr/bin/env node
-// The package's bin. Plain JavaScript: with the code of an earlier run in the cache, the runtime's reader of TypeScript, which takes longer than the rest, is not even loaded.
+#!/usr/bin/env -S node --min-semi-space-size=16
+// The package's bin. The room for young objects spares a short run its garbage collections. Plain JavaScript: with the code of an earlier run in the cache, the runtime's reader of TypeScript, which takes longer than the rest, is not even loaded.
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

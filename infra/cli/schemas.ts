@@ -3,7 +3,8 @@ import type * as Schemas from '../../shared/api.ts';
 
 /** A command reads one answer or a few: compiling a schema for that takes longer than walking it. */
 export async function loadSchemas(): Promise<typeof Schemas> {
-  const [{ z }, schemas] = await Promise.all([import('zod'), import('../../shared/api.ts')]);
+  // First: an object's schema decides whether it compiles when it is made.
+  const { z } = await import('zod');
   z.config({ jitless: true });
-  return schemas;
+  return import('../../shared/api.ts');
 }
