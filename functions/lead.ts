@@ -203,11 +203,11 @@ function rebuild(
   return { before, ledger, sight, nowMs, mustCommit: true, drafts };
 }
 
-/** Whether this seat has heard every reporting NVA within the length of a lease: then it need not warm up. */
+/** Whether this seat's own view was fresh: then it need not warm up. An NVA that fell silent with the leader does not count. */
 function hasFreshReports(plane: Plane, group: string, sight: Sight, nowMs: number): boolean {
   const { reportMs } = plane.deployment.configOf(group);
-  const ages = Object.values(sight.evidence.reports).map(({ receivedAtMs }) => nowMs - receivedAtMs);
-  return ages.length > 0 && ages.some((ageMs) => ageMs <= 3 * reportMs) && LEASE_SECONDS * 1000 > 3 * reportMs;
+  const freshMs = Math.min(3 * reportMs, LEASE_SECONDS * 1000);
+  return Object.values(sight.evidence.reports).some(({ receivedAtMs }) => nowMs - receivedAtMs <= freshMs);
 }
 
 /** Records of the commit before are in the outbox before anything is built on them. */
