@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { runCommandLine } from '../../../infra/cli/program.ts';
 import type { Terminal } from '../../../infra/cli/terminal.ts';
-import type { Operation, Plan, Status } from '../../../shared/api.ts';
+import type { Operation, Plan } from '../../../shared/api.ts';
 import { problem } from '../../../shared/errors.ts';
+import { operation, plan, status } from './answers.ts';
 
 interface Seen {
   readonly method: string;
@@ -87,94 +88,6 @@ async function anycastctl(
   };
   return { code: await runCommandLine(argv, env, () => terminal), out, talk };
 }
-
-const proof = (state: 'proved' | 'waiting' | 'not checked', detail = '') => ({ proof: state, detail, atMs: null });
-const status: Status = {
-  deployment: 'contoso',
-  nowMs: 100_000,
-  seat: 'seat-we',
-  leader: 'seat-we',
-  epoch: 7,
-  generation: 412,
-  decidedAtMs: 97_000,
-  automation: 'on',
-  ledger: 'ok',
-  outboxDepth: 0,
-  holds: [],
-  alerts: [],
-  vips: [
-    {
-      vip: 'orders',
-      prefix: '192.0.2.10/32',
-      mode: 'primary-backup',
-      acting: 'westeurope',
-      actingSinceMs: 0,
-      servedBy: 'westeurope',
-      reason: 'steady',
-      detail: '',
-      decisionId: 'd-1',
-      blocked: [],
-      regions: (['westeurope', 'northeurope'] as const).map((region, i) => ({
-        region,
-        role: i === 0 ? ('primary' as const) : ('backup' as const),
-        rung: 4 + i,
-        prepend: 12 + 3 * i,
-        state: 'announced' as const,
-        serves: i === 0,
-        verdict: 'healthy' as const,
-        verdictSinceMs: 90_000,
-        detail: '',
-        nvas: [],
-        proofs: {
-          agent: proof('proved', '1/1'),
-          routeServer: proof('proved', '2/2'),
-          circuit: proof('not checked'),
-          observer: proof('proved'),
-        },
-      })),
-    },
-  ],
-};
-const plan = (more: Partial<Plan> = {}): Plan => ({
-  dryRun: true,
-  allowed: true,
-  alreadySo: false,
-  generation: 412,
-  blocked: [],
-  explanation: ['nothing is withdrawn'],
-  actions: [
-    {
-      vip: 'orders',
-      region: 'northeurope',
-      kind: 'move',
-      before: 'backup r5',
-      after: 'primary r3',
-      prependBefore: 15,
-      prependAfter: 9,
-      reason: 'intent',
-      detail: '',
-    },
-  ],
-  ...more,
-});
-const operation = (more: Partial<Operation> = {}): Operation => ({
-  id: 'op-1',
-  kind: 'failover',
-  state: 'proved',
-  vip: 'orders',
-  region: 'northeurope',
-  actor: 'ops',
-  actorType: 'human',
-  reason: 'r',
-  createdAtMs: 0,
-  deadlineMs: 1,
-  finishedAtMs: 2,
-  decisionId: 'd-2',
-  generation: 413,
-  problems: [],
-  steps: [{ name: 'agent acknowledged', proof: 'proved', detail: 'ne-nva-1', atMs: 300 }],
-  ...more,
-});
 
 describe('status', () => {
   beforeEach(() => {
