@@ -488,7 +488,7 @@ describe('the command line as a process', () => {
     const config = join(folder, 'config.yaml');
     writeFileSync(config, `contexts: { lab: { seats: ["${seats[0]}"], tokenUrl: "${control}/token" } }\n`);
     const env = { ...process.env, ANYCAST_CONFIG: config };
-    const argv = ['--disable-warning=ExperimentalWarning', 'infra/cli/anycastctl.ts', ...args];
+    const argv = ['--disable-warning=ExperimentalWarning', 'infra/cli/anycastctl.mjs', ...args];
     try {
       const { stdout, stderr } = await promisify(execFile)(process.execPath, argv, { env });
       return { code: 0, stdout, stderr };
