@@ -1,5 +1,6 @@
 // Puts overviews into the form of GET /status. Pure.
 import type { Status, StatusObserver, StatusRegion, StatusVip } from '../shared/api.ts';
+import type { ObserverReport } from '../shared/report.ts';
 import { findNva } from '../shared/topology.ts';
 import type { Vip } from '../shared/topology-schema.ts';
 import { compareSequence } from '../shared/vocabulary.ts';
@@ -136,12 +137,24 @@ function toObservers({ sight, nowMs }: Overview, vip: Vip): StatusObserver[] {
   return Object.entries(sight.evidence.observers).flatMap(([observer, { receivedAtMs, report }]) =>
     report.vips
       .filter((seen) => seen.vip === vip.name)
-      .map(({ answeredBy, requests, failures, connectMs, firstByteMs, outageMs, loss }) => ({
+      .map(({ answeredBy, requests, failures, connectMs, firstByteMs, outageMs, loss, throughput }) => ({
         ...{ observer, answeredBy, requests, failures, connectMs, firstByteMs, outageMs },
         ageMs: nowMs - receivedAtMs,
         loss: loss?.share ?? null,
+        throughput: toThroughput(throughput, report.atMs, nowMs - receivedAtMs),
       })),
   );
+}
+
+/** The sender's times are only compared with each other. */
+function toThroughput(
+  sample: ObserverReport['vips'][number]['throughput'],
+  reportedAtMs: number,
+  reportAgeMs: number,
+): StatusObserver['throughput'] {
+  if (sample === undefined) return null;
+  const { bytesPerSecond, bytes, atMs } = sample;
+  return { bytesPerSecond, bytes, ageMs: reportAgeMs + Math.max(0, reportedAtMs - atMs) };
 }
 
 const hasFreshObserver = (overview: Overview): boolean =>

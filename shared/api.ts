@@ -213,6 +213,15 @@ export const statusObserverSchema = z.strictObject({
   outageMs: ms,
   /** Share (0 to 1) of the newest looks that failed, some minutes of them; null: the observer does not tell. */
   loss: z.number().min(0).max(1).nullable().optional(),
+  /** The newest body it read through the vip; null: none is sampled, or the newest sample failed. */
+  throughput: z
+    .strictObject({
+      bytesPerSecond: z.number().min(0).describe('how fast the body came'),
+      bytes: z.int().min(1).describe('how much of it was read'),
+      ageMs: ms.describe('since the sample ended'),
+    })
+    .nullable()
+    .optional(),
 });
 
 export const statusVipSchema = z.strictObject({

@@ -13,7 +13,7 @@ export interface StatusFrame {
 type Drill = NonNullable<StatusVip['lastDrill']>;
 
 const HEAD = ['VIP', 'REGION', 'ROLE', 'SERVES', 'VERDICT', 'PREPEND', 'ROUTE-SERVER', 'CIRCUIT', 'SINCE'];
-const WIDE = ['NVA', 'HOLD', 'LATENCY', 'LOSS', 'DRILL'];
+const WIDE = ['NVA', 'HOLD', 'LATENCY', 'LOSS', 'RATE', 'DRILL'];
 /** Narrow terminals keep what decides; the rest is in --json. */
 const NARROW = [0, 1, 2, 3, 4, 5];
 const COLUMNS_FULL = 100;
@@ -84,6 +84,7 @@ function wideCells(status: Status, vip: StatusVip, region: StatusRegion): string
     held?.id ?? '',
     latency.length === 0 ? '' : `${Math.round(Math.max(...latency))} ms`,
     region.region === vip.acting ? lossCell(vip) : '',
+    region.region === vip.acting ? rateCell(vip) : '',
     region.region === vip.acting && vip.lastDrill ? drillText(vip.lastDrill, status.nowMs) : '',
   ];
 }
@@ -105,6 +106,14 @@ const lossesOf = (vip: StatusVip) =>
 function lossCell(vip: StatusVip): string {
   const losses = lossesOf(vip).map(({ loss }) => loss);
   return losses.length === 0 ? '' : percent(Math.max(...losses));
+}
+
+/** What the slowest of the observers' newest samples through the vip came with. */
+function rateCell(vip: StatusVip): string {
+  const rates = (vip.observers ?? []).flatMap(({ throughput }) => throughput?.bytesPerSecond ?? []);
+  if (rates.length === 0) return '';
+  const slowest = Math.min(...rates);
+  return slowest >= 1e6 ? `${Math.round(slowest / 1e5) / 10} MB/s` : `${Math.round(slowest / 100) / 10} kB/s`;
 }
 
 const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;

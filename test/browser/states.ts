@@ -112,6 +112,7 @@ function vip(name: string, prefix: string, regions: readonly RegionState[], more
         firstByteMs: 41,
         outageMs: 0,
         loss: 0.015,
+        throughput: { bytesPerSecond: 12_400_000, bytes: 1_000_000, ageMs: 4200 },
       },
     ],
     lastDrill: { atMs: NOW_MS - 86_400_000, ok: true, outageMs: 41, state: 'proved', operation: 'op-drill' },

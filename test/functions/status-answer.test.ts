@@ -75,6 +75,27 @@ test('the loss that an observer tells stands beside its answer, and null where i
   ]);
 });
 
+test('the throughput that an observer sampled is as old as its report and the sample in it; null where there is none', async () => {
+  const seen: ObserverReport['vips'][number] = {
+    ...{ vip: 'orders', answeredBy: 'westeurope', sinceMs: START_MS, requests: 20, failures: 0 },
+    ...{ connectMs: 1, firstByteMs: 2, outageMs: 0 },
+  };
+  // Its clock is an hour ahead: only the difference of its own times counts.
+  const theirMs = START_MS + 3_600_000;
+  const put = (observer: string, vip: ObserverReport['vips'][number]) =>
+    world.plane.reports.putObserverReport(GROUP, START_MS, {
+      ...{ v: 1, observer, group: GROUP, bootId: 'b', seq: 1, atMs: theirMs, transition: false },
+      vips: [vip],
+    });
+  await put('hq', { ...seen, throughput: { bytesPerSecond: 2_500_000, bytes: 1_000_000, atMs: theirMs - 4000 } });
+  await put('old', seen);
+  world.nowMs += 500;
+  expect((await ordersOf())?.observers).toMatchObject([
+    { observer: 'hq', throughput: { bytesPerSecond: 2_500_000, bytes: 1_000_000, ageMs: 4500 } },
+    { observer: 'old', throughput: null },
+  ]);
+});
+
 test('a proof that a newer decision took over waits for nobody, one that is open waits', async () => {
   const step = (proof: 'proved' | 'waiting') => ({ proof, detail: `is ${proof}`, atMs: START_MS });
   const steps = {

@@ -4,7 +4,7 @@ import { html } from 'htm/preact';
 import type { Status, StatusNva, StatusRegion, StatusVip } from '../../../shared/api.ts';
 import { ROUTE_SERVER_ASN } from '../../../shared/asn.ts';
 import { Age, AsPath, Face, ProbeWindow, ProofFace, roleText, VerdictFace } from './faces.ts';
-import { latencyText, percentText, shortPeer } from './text.ts';
+import { latencyText, percentText, rateText, shortPeer } from './text.ts';
 
 export interface MapProps {
   readonly status: Status;
@@ -47,7 +47,7 @@ function OnPremises({ status, vip, ageMs }: MapProps) {
       return html`<p key=${observer.observer} class=${isOld(age, status) ? 'stale' : ''}>
         <b>${observer.observer}</b>${' '}
         ${observer.answeredBy === null ? html`<${Face} glyph="✕" word="no answer" tone="act" />` : html`answered by ${observer.answeredBy}`}
-        <br />${latencyText(observer.firstByteMs)}, ${observer.failures} of ${observer.requests} failed${typeof observer.loss === 'number' ? html`, <span class=${observer.loss > 0 ? 'face look' : ''}>${percentText(observer.loss)} lost lately</span>` : ''} <${Age} ms=${age} />
+        <br />${latencyText(observer.firstByteMs)}, ${observer.failures} of ${observer.requests} failed${typeof observer.loss === 'number' ? html`, <span class=${observer.loss > 0 ? 'face look' : ''}>${percentText(observer.loss)} lost lately</span>` : ''}${observer.throughput ? `, ${rateText(observer.throughput.bytesPerSecond)}` : ''} <${Age} ms=${age} />
       </p>`;
     })}
   </div>`;

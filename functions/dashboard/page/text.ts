@@ -66,5 +66,12 @@ export function localTime(epochMs: number): string {
   return new Date(epochMs - offsetMs).toISOString().slice(0, 16);
 }
 
+/** Bytes per second as people say it, at most three digits. */
+export function rateText(bytesPerSecond: number): string {
+  const [size, unit] = bytesPerSecond >= 1e6 ? [1e6, 'MB/s'] : [1e3, 'kB/s'];
+  const value = bytesPerSecond / size;
+  return `${value >= 100 ? Math.round(value) : Math.round(value * 10) / 10} ${unit}`;
+}
+
 /** A share (0 to 1) with one place: small losses matter. */
 export const percentText = (share: number): string => `${Math.round(share * 1000) / 10} %`;

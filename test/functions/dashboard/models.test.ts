@@ -16,6 +16,7 @@ import {
   asRuns,
   durationText,
   pathText,
+  rateText,
   shellWord,
   shortenPaths,
   shortPeer,
@@ -319,4 +320,10 @@ describe('words', () => {
     expect(readIdentity(token)).toEqual({ name: 'zoë@contoso.com', roles: ['Failover.Read'], expiresAtMs: 12_000 });
     for (const wrong of ['', 'a.b.c', 'x.e30']) expect(readIdentity(wrong)?.roles ?? []).toEqual([]);
   });
+});
+
+test('a throughput is told in at most three digits', () => {
+  expect([0, 940, 87_300, 2_540_000, 254_000_000].map(rateText)).toEqual([
+    ...['0 kB/s', '0.9 kB/s', '87.3 kB/s', '2.5 MB/s', '254 MB/s'],
+  ]);
 });

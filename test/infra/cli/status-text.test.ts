@@ -73,6 +73,24 @@ test('loss that an observer sees is told once it is there; unknown loss is not',
   ).not.toContain('%');
 });
 
+test('the throughput that the slowest observer sampled stands in the wide table, and nothing where none sampled', () => {
+  const sampled = (bytesPerSecond: number) => ({
+    ...observer(null),
+    throughput: { bytesPerSecond, bytes: 1_000_000, ageMs: 4500 },
+  });
+  const cell = (observers: StatusVip['observers']) =>
+    rowOf(
+      shown(
+        withVip(() => ({ observers })),
+        true,
+      ),
+      'westeurope',
+    );
+  expect(cell([sampled(2_540_000), sampled(34_000_000)])).toContain('   2.5 MB/s');
+  expect(cell([sampled(34_000_000), sampled(87_300)])).toContain('   87.3 kB/s');
+  expect(cell([{ ...observer(null), throughput: null }])).not.toContain('B/s');
+});
+
 test('the last drill is told with what it cost, and one that was not proved is marked', () => {
   const drill = { atMs: NOW - 3_600_000, ok: true, outageMs: 41.4, state: 'proved', operation: 'op-1' };
   const proved = withVip(() => ({ lastDrill: drill }));
