@@ -141,12 +141,12 @@ async function measureBare(probesPerSecond: number, slotMs: number, seconds: num
 }
 
 const LOADS: readonly AgentLoad[] = [
-  { vips: 1, seconds: 20 },
-  { vips: 50, seconds: 20 },
-  { vips: 200, seconds: 40 },
+  { vips: 1, seconds: 16 },
+  { vips: 50, seconds: 16 },
+  { vips: 200, seconds: 30 },
 ];
 
-const BARE_SECONDS = 16;
+const BARE_SECONDS = 12;
 
 const rounded = (value: number): number => Math.round(value * 10) / 10;
 

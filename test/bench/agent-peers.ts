@@ -4,14 +4,15 @@ import { CONTENDERS, type ContenderKind } from './agent-contenders.ts';
 import { BenchApp, BenchPeer, measureChange, waitForPath } from './agent-rig.ts';
 import { type BenchResult, summarise } from './result.ts';
 
-/** All contenders at once: they measure in seconds, and a session of our own per contender. */
-const DETECTION_BUDGET_MS = 80_000;
-const CRASH_SHARE = 0.5;
-const SAMPLES_MAX = 12;
+/** All contenders at once, crashes beside hangs: they measure in seconds, and each has application and peer of its own. */
+const DETECTION_BUDGET_MS = 60_000;
+const SAMPLES_MAX = 20;
 const COMMANDS_MAX = 30;
-const COMMAND_BUDGET_MS = 12_000;
+const COMMAND_BUDGET_MS = 10_000;
 /** FRR's first command waits for its update group. */
 const COMMAND_WARM_UP = 2;
+
+type Fault = 'SIGKILL' | 'SIGSTOP';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -26,7 +27,12 @@ export async function benchAgentPeers(): Promise<readonly BenchResult[]> {
   // One after another: these are milliseconds.
   for (const kind of kinds.filter(({ name }) => !name.includes('1 s x 3')))
     results.push(...(await benchCommands(kind)));
-  const detections = await Promise.all(kinds.map((kind) => benchDetection(kind)));
+  const detections = await Promise.all(
+    kinds.flatMap((kind) => [
+      benchDetection(kind, 'application killed -> off the path at the peer', 'SIGKILL'),
+      benchDetection(kind, 'application hangs -> off the path at the peer', 'SIGSTOP'),
+    ]),
+  );
   return [...results, ...detections.flat()];
 }
 
@@ -55,19 +61,14 @@ async function benchCommands(kind: ContenderKind): Promise<BenchResult[]> {
   }
 }
 
-/** Crashes for half of the time, hangs for the rest, each from a random moment of the check's period. */
-async function benchDetection(kind: ContenderKind): Promise<BenchResult[]> {
+/** One fault again and again, each from a random moment of the check's period. */
+async function benchDetection(kind: ContenderKind, what: string, signal: Fault): Promise<BenchResult[]> {
   const app = await BenchApp.start();
   const peer = await BenchPeer.start();
   const contender = await kind.start(peer.port, app.port);
   try {
-    const startedMs = performance.now();
-    const crashes = await collect(app, peer, startedMs + DETECTION_BUDGET_MS * CRASH_SHARE, 'SIGKILL');
-    const hangs = await collect(app, peer, startedMs + DETECTION_BUDGET_MS, 'SIGSTOP');
-    return [
-      ...beside(summarise('application killed -> off the path at the peer', crashes, 'ms'), kind.name, crashes.length),
-      ...beside(summarise('application hangs -> off the path at the peer', hangs, 'ms'), kind.name, hangs.length),
-    ];
+    const samples = await collect(app, peer, performance.now() + DETECTION_BUDGET_MS, signal);
+    return beside(summarise(what, samples, 'ms'), kind.name, samples.length);
   } finally {
     app.signal('SIGKILL');
     await contender.stop();
@@ -76,12 +77,7 @@ async function benchDetection(kind: ContenderKind): Promise<BenchResult[]> {
 }
 
 /** At least two samples, whatever the budget says. Healthy is the path of one ASN; anything else is out of the way. */
-async function collect(
-  app: BenchApp,
-  peer: BenchPeer,
-  endMs: number,
-  signal: 'SIGKILL' | 'SIGSTOP',
-): Promise<number[]> {
+async function collect(app: BenchApp, peer: BenchPeer, endMs: number, signal: Fault): Promise<number[]> {
   const samples: number[] = [];
   let lastMs = 0;
   while (samples.length < SAMPLES_MAX && (samples.length < 2 || performance.now() + lastMs < endMs)) {

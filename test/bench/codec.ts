@@ -9,7 +9,7 @@ export interface BenchRow {
 }
 
 const ROUNDS = 5;
-const MESSAGES_PER_ROUND = 100_000;
+const MESSAGES_PER_ROUND = 40_000;
 
 /** A vip's UPDATE as the agent sends it: four ASNs, a community, one prefix. */
 const UPDATE: UpdateMessage = {

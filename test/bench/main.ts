@@ -3,23 +3,38 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { writeAgentReport } from './agent-report.ts';
+import { runBenchProcess, serveBench } from './bench-process.ts';
 import { type BenchResult, mergeResults } from './result.ts';
 
 type Bench = () => Promise<readonly BenchResult[]> | readonly BenchResult[];
 
-/** Loaded on demand, so that one benchmark does not carry another's memory. */
-const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: () => Promise<Bench> }>> = {
+interface BenchEntry {
+  readonly group: string;
+  readonly load: () => Promise<Bench>;
+  /** It takes no times that matter: those of a group run beside each other, after the others. */
+  readonly isUntimed?: boolean;
+}
+
+/** Several times what the longest takes on a busy machine. */
+const LIMIT_SECONDS = 900;
+
+/** Each is loaded and run in a process of its own, so that none carries another's memory or faults. */
+const BENCHES: Readonly<Record<string, BenchEntry>> = {
   codec: { group: 'agent', load: async () => (await import('./codec.ts')).benchCodec },
   reflex: { group: 'agent', load: async () => (await import('./reflex.ts')).benchReflex },
   'agent-peers': { group: 'agent', load: async () => (await import('./agent-peers.ts')).benchAgentPeers },
   'agent-drivers': { group: 'agent', load: async () => (await import('./agent-drivers.ts')).benchAgentDrivers },
-  'agent-flaps': { group: 'agent', load: async () => (await import('./agent-flaps.ts')).benchAgentFlaps },
   'agent-memory': { group: 'agent', load: async () => (await import('./agent-memory.ts')).benchAgentMemory },
   'agent-peer-memory': {
     group: 'agent',
     load: async () => (await import('./agent-peer-memory.ts')).benchAgentPeerMemory,
   },
-  soak: { group: 'agent', load: async () => (await import('./soak.ts')).benchSoak },
+  'agent-flaps': {
+    group: 'agent',
+    load: async () => (await import('./agent-flaps.ts')).benchAgentFlaps,
+    isUntimed: true,
+  },
+  soak: { group: 'agent', load: async () => (await import('./soak.ts')).benchSoak, isUntimed: true },
   decide: { group: 'control', load: async () => (await import('./decide.ts')).benchDecide },
   reports: { group: 'control', load: async () => (await import('./reports.ts')).benchReports },
   host: { group: 'control', load: async () => (await import('./host.ts')).benchHost },
@@ -33,7 +48,16 @@ const BENCHES: Readonly<Record<string, { readonly group: string; readonly load: 
 
 const RESULTS_FILE = 'test/bench/results.json';
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } });
+const OPTIONS = {
+  only: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  // How this program starts itself for each benchmark.
+  one: { type: 'string' },
+} as const;
+const { values } = parseArgs({ options: OPTIONS });
+const one = BENCHES[values.one ?? ''];
+if (one !== undefined) await serveBench(async () => await (await one.load())());
+
 const chosen = Object.entries(BENCHES).filter(
   ([name, bench]) => values.only === undefined || values.only === name || values.only === bench.group,
 );
@@ -46,21 +70,8 @@ if (chosen.length === 0) {
 const measured: BenchResult[] = [];
 const failed: string[] = [];
 let all: readonly BenchResult[] = [];
-for (const [name, bench] of chosen) {
-  process.stderr.write(`${name} ...\n`);
-  const startedMs = performance.now();
-  try {
-    measured.push(...(await (await bench.load())()));
-  } catch (error) {
-    // What an hour of others has measured is not lost for one.
-    failed.push(name);
-    process.stderr.write(
-      `${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
-  }
-  all = keep(measured, bench.group);
-  process.stderr.write(`${name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s\n`);
-}
+for (const bench of chosen.filter(([, { isUntimed }]) => isUntimed !== true)) await run(bench);
+await Promise.all(chosen.filter(([, { isUntimed }]) => isUntimed === true).map(run));
 const results = all.filter(({ name }) => measured.some((result) => result.name === name));
 if (values.json) process.stdout.write(`${JSON.stringify(results)}\n`);
 else {
@@ -73,6 +84,17 @@ else {
 if (failed.length > 0) {
   process.stderr.write(`not measured: ${failed.join(', ')}\n`);
   process.exitCode = 1;
+}
+
+/** What others have measured is not lost for one that fails. */
+async function run([name, { group }]: readonly [string, BenchEntry]): Promise<void> {
+  process.stderr.write(`${name} ...\n`);
+  const startedMs = performance.now();
+  const outcome = await runBenchProcess(import.meta.filename, name, LIMIT_SECONDS);
+  if (outcome.type === 'measured') measured.push(...outcome.results);
+  else failed.push(`${name} (${outcome.reason})`);
+  all = keep(measured, group);
+  process.stderr.write(`${name}: ${((performance.now() - startedMs) / 1000).toFixed(0)} s\n`);
 }
 
 /** Writes what is known so far, and the report of the agent's group. */

@@ -10,11 +10,15 @@ import { LAST_RESORT, VIP_PREFIX } from '../nva-agent/order-draft.ts';
 import { type BenchResult, summarise } from './result.ts';
 
 const CRASHES = 30;
-const HANGS = 5;
+/** Hangs take seconds and do not hurry each other: so many agents see so many each, at the same time. */
+const HANG_AGENTS = 4;
+const HANGS_EACH = 5;
 const ORDERS = 110;
 const WARM_UP = 10;
 /** The sentinel is connected again by then. */
 const SETTLE_MS = 600;
+/** Prepends of the base rung, the last that was ordered. */
+const ORDERED = 12;
 
 const APP = `
   const { createServer } = require('node:http');
@@ -44,20 +48,31 @@ async function measure(world: AgentWorld, act: () => Promise<void> | void, prepe
   return newestMs(world) - startedMs;
 }
 
-/** Figures of the reflex: application killed and hung at interval 1 s and timeout 0.8 s; order to the peer's RIB. */
-export async function benchReflex(): Promise<readonly BenchResult[]> {
+/** An agent with its world, and an application that can be killed and frozen. */
+interface Rig {
+  readonly world: AgentWorld;
+  readonly agent: RunningAgent;
+  /** An order is accepted once it is checked and on disk; what follows is what a change costs the network. */
+  readonly acceptedMs: () => number;
+  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Interval 1 s and timeout 0.8 s; one pass is health again, so that no time is lost between two falls. */
+async function startRig(): Promise<Rig> {
   const world = await createAgentWorld();
   await world.app.crash();
   world.write((topology) => {
     topology.vips[0].dataPlane = { mode: 'none' };
-    topology.vips[0].health = { ...topology.vips[0].health, intervalMs: 1000, timeoutMs: 800 };
+    const { health } = topology.vips[0];
+    topology.vips[0].health = { ...health, intervalMs: 1000, timeoutMs: 800, window: { ...health.window, recover: 1 } };
     topology.guards = { ...topology.guards, flapPenalty: { perMove: 0 } };
     topology.timing.reportSeconds = 2;
   });
   let app = await startApp(world.app.port);
   const loaded = await loadAgentConfig(world.configFile);
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
-  // An order is accepted once it is checked and on disk; what follows is what a change costs the network.
   let acceptedMs = 0;
   const disk = {
     write: async (path: string, text: string) => {
@@ -66,34 +81,69 @@ export async function benchReflex(): Promise<readonly BenchResult[]> {
     },
   };
   const agent = await startAgent(loaded.value, { disk });
-  try {
-    await untilPrepend(world, LAST_RESORT);
-    const orders = await benchOrders(world, agent, () => acceptedMs);
-    const crashes: number[] = [];
-    for (let i = 0; i < CRASHES; i += 1) {
-      await pause(SETTLE_MS);
-      crashes.push(await measure(world, () => void app.kill('SIGKILL'), LAST_RESORT));
+  await untilPrepend(world, LAST_RESORT);
+  return {
+    world,
+    agent,
+    acceptedMs: () => acceptedMs,
+    signal: (name) => void app.kill(name),
+    restart: async () => {
       app = await startApp(world.app.port);
-      await untilPrepend(world, 12);
-    }
-    const hangs: number[] = [];
-    for (let i = 0; i < HANGS; i += 1) {
-      await pause(SETTLE_MS + (1000 * i) / HANGS);
-      hangs.push(await measure(world, () => void app.kill('SIGSTOP'), LAST_RESORT));
-      app.kill('SIGCONT');
-      await untilPrepend(world, 12);
-    }
+    },
+    stop: async () => {
+      void agent.stop();
+      await agent.stop();
+      app.kill('SIGKILL');
+      await world.stop();
+    },
+  };
+}
+
+/** Figures of the reflex: application killed and hung at interval 1 s and timeout 0.8 s; order to the peer's RIB. */
+export async function benchReflex(): Promise<readonly BenchResult[]> {
+  const rig = await startRig();
+  try {
+    const orders = await benchOrders(rig);
+    const crashes = await benchCrashes(rig);
+    const hangs = await Promise.all(Array.from({ length: HANG_AGENTS }, (_, i) => benchHangs(i / HANG_AGENTS)));
     return [
       ...summarise('application killed -> off the path at the peer', crashes, 'ms'),
-      ...summarise('application hangs -> off the path at the peer', hangs, 'ms'),
+      ...summarise('application hangs -> off the path at the peer', hangs.flat(), 'ms'),
       ...summarise('order or command -> at the peer', orders.accepted, 'ms'),
       ...summarise('order sent over TLS -> at the peer', orders.sent, 'ms'),
     ];
   } finally {
-    void agent.stop();
-    await agent.stop();
-    app.kill('SIGKILL');
-    await world.stop();
+    await rig.stop();
+  }
+}
+
+async function benchCrashes(rig: Rig): Promise<number[]> {
+  const crashes: number[] = [];
+  for (let i = 0; i < CRASHES; i += 1) {
+    await pause(SETTLE_MS);
+    crashes.push(await measure(rig.world, () => rig.signal('SIGKILL'), LAST_RESORT));
+    await rig.restart();
+    await untilPrepend(rig.world, ORDERED);
+  }
+  return crashes;
+}
+
+/** The moments of the hangs are spread over the interval of the probes; `phase` is this agent's share of the grid. */
+async function benchHangs(phase: number): Promise<number[]> {
+  const rig = await startRig();
+  try {
+    await put(rig.agent.port, await rig.world.order({ generation: 1 }, { rung: 4, prepend: ORDERED }), new Agent());
+    await untilPrepend(rig.world, ORDERED);
+    const hangs: number[] = [];
+    for (let i = 0; i < HANGS_EACH; i += 1) {
+      await pause(SETTLE_MS + (1000 * (i + phase)) / HANGS_EACH);
+      hangs.push(await measure(rig.world, () => rig.signal('SIGSTOP'), LAST_RESORT));
+      rig.signal('SIGCONT');
+      await untilPrepend(rig.world, ORDERED);
+    }
+    return hangs;
+  } finally {
+    await rig.stop();
   }
 }
 
@@ -104,7 +154,7 @@ interface OrderTimes {
 }
 
 /** Orders over one kept connection, as a seat sends them; ends at rung 4. The first ones pay for everybody's warm-up. */
-async function benchOrders(world: AgentWorld, agent: RunningAgent, acceptedMs: () => number): Promise<OrderTimes> {
+async function benchOrders({ world, agent, acceptedMs }: Rig): Promise<OrderTimes> {
   const accepted: number[] = [];
   const sent: number[] = [];
   const wires = new Agent({ keepAlive: true, maxSockets: 1 });

@@ -24,7 +24,7 @@ export interface SoakResult {
   readonly timerGrowth: number;
 }
 
-const INTERVAL_MS = 4;
+const INTERVAL_MS = 1;
 /** Probes go on meanwhile, so one look may meet one under way: what is kept is there in every look. */
 const LOOKS = 20;
 const LOOK_MS = 15;
