@@ -74,7 +74,10 @@ export function createPlane(settings: Settings, credential: TokenCredential): Pl
   return {
     deployment: createDeployment(settings.topology, settings.seat),
     clock: systemClock,
-    ledger: createBlobLedger(containerOf(account, LEDGER_CONTAINER)),
+    ledger: createBlobLedger(
+      containerOf(account, LEDGER_CONTAINER),
+      settings.topology.seats.map((seat) => seat.name),
+    ),
     reports: createTableReports(tableOf(account, REPORTS_TABLE), settings.seat.name),
     proofs: createTableProofs(tableOf(account, PROOFS_TABLE)),
     apps: appProbe,

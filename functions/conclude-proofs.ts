@@ -4,7 +4,7 @@ import { draft } from './audit-drafts.ts';
 import type { Plane } from './deployment.ts';
 import { withoutDoubt } from './engine/proved-again.ts';
 import type { Intent, Policy } from './engine/types.ts';
-import { changeLedger, confirmPending, type Held } from './lead.ts';
+import { changeLedger, confirmCommitted, type Held } from './lead.ts';
 import type { Ledger } from './ledger.ts';
 import { PROOF_STEPS, type RegionProof } from './ports.ts';
 
@@ -16,7 +16,7 @@ export async function concludeProofs(
   proofs: readonly RegionProof[],
 ): Promise<void> {
   const outcome = await changeLedger(plane, group, (held) => conclude(plane, held, correlationId, proofs));
-  if (outcome.type === 'leads' && outcome.isCommitted) await confirmPending(plane, group, outcome.ledger);
+  if (outcome.type === 'leads' && outcome.isCommitted) await confirmCommitted(plane, group, outcome.ledger);
 }
 
 function conclude(

@@ -3,7 +3,8 @@ import { compareSequence, type Sequence } from '../shared/vocabulary.ts';
 import type { Plane } from './deployment.ts';
 import { compileOrders } from './engine/orders.ts';
 import { isConfirmed } from './lead.ts';
-import { type Ledger, parseLedger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { newestLedger } from './recent-ledger.ts';
 
 export type Deliverable =
   | { readonly type: 'order'; readonly sequence: Sequence; readonly jws: string }
@@ -16,11 +17,10 @@ const none = (why: string): Deliverable => ({ type: 'none', why });
 
 /** @param has what the NVA has; absent: the order is made whatever it has. */
 export async function deliverable(plane: Plane, group: string, nva: string, has?: Sequence): Promise<Deliverable> {
-  const stored = await plane.ledger.read(group);
-  if (stored.type === 'absent') return none('no ledger');
-  const parsed = parseLedger(stored.text, group);
-  if (!parsed.ok) return none('the ledger cannot be read');
-  return toDeliverable(plane, nva, parsed.value, has);
+  const newest = await newestLedger(plane, group);
+  if (newest.type === 'absent') return none('no ledger');
+  if (newest.type === 'malformed') return none('the ledger cannot be read');
+  return toDeliverable(plane, nva, newest.ledger, has);
 }
 
 /** Any seat could sign; only the one that leads does, so an agent hears one voice. */

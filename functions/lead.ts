@@ -10,6 +10,7 @@ import { adoptPolicy, firstPolicy } from './engine/first-policy.ts';
 import { type Ledger, ledgerText, newLedger, parseLedger } from './ledger.ts';
 import { COMMIT_ATTEMPTS_MAX, LEASE_SECONDS } from './limits.ts';
 import type { LedgerStore, Outbox, StoredLedger } from './ports.ts';
+import { noteCommitted } from './recent-ledger.ts';
 import { newestReported, readSight, type Sight, toNvaEvidence } from './snapshot.ts';
 import { findBetterEar } from './stand-back.ts';
 
@@ -80,6 +81,7 @@ export async function changeLedger(
     const outcome = await plane.ledger.commit(group, ledgerText(next), { etag: stored.etag, leaseId });
     if (outcome === 'committed') {
       noteHead(plane, group, next);
+      noteCommitted(plane, next);
       return { type: 'leads', ledger: next, sight, isCommitted: true };
     }
     if (outcome === 'lease-lost') return { type: 'follows', leader: null, sight, ledger: undefined };
@@ -214,6 +216,14 @@ function hasFreshReports(plane: Plane, group: string, sight: Sight, nowMs: numbe
 export async function confirmPending(plane: Plane, group: string, ledger: Ledger | undefined): Promise<void> {
   const last = ledger?.pending.at(-1);
   if (ledger === undefined || last === undefined || (await isConfirmed(plane, group, last))) return;
+  await plane.outbox.append(group, ledger.pending);
+  noteConfirmed(plane, group, last);
+}
+
+/** Records of a commit that this process has just made: nobody can have put them there yet, so it is not asked first. */
+export async function confirmCommitted(plane: Plane, group: string, ledger: Ledger): Promise<void> {
+  const last = ledger.pending.at(-1);
+  if (last === undefined) return;
   await plane.outbox.append(group, ledger.pending);
   noteConfirmed(plane, group, last);
 }

@@ -12,8 +12,14 @@ export const PROBE_TIMEOUT_MS = 1_000;
 export const PROBES_MAX = 64;
 /** An order is pushed, or given up until the next look, within this time. */
 export const DELIVER_TIMEOUT_MS = 1_500;
-/** Slots that collect transitions: one evaluation per slot and group. */
-export const SLOT_MS = 250;
+/** Slots that collect transitions: one evaluation per slot and group. News of a slot whose look has begun waits for its end. */
+export const SLOT_MS = 50;
+/** A look waits this long at most for the one before it in the same process. */
+export const LOOK_WAIT_MS = 500;
+/** A ledger that this process committed is not read back by the steps that follow within this time. */
+export const COMMIT_RECENT_MS = 1_000;
+/** A lease that this process renewed so recently is not renewed again: LEASE_SECONDS less this and a tick are left of it. */
+export const LEASE_FRESH_MS = 4_000;
 /** At most this often a report makes its seat look for overdue others. */
 export const OVERDUE_CHECK_MS = 250;
 /** A seat's view is written at most this often by reports. */

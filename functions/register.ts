@@ -23,6 +23,7 @@ import { ORCHESTRATIONS } from './orchestrators/names.ts';
 import { operation } from './orchestrators/operation.ts';
 import { upkeep } from './orchestrators/upkeep.ts';
 import { verify } from './orchestrators/verify.ts';
+import { shareLooks } from './shared-looks.ts';
 import { createRoutes } from './triggers/routes.ts';
 import { statusLog } from './triggers/status-log.ts';
 import { tick, tickSchedule } from './triggers/tick.ts';
@@ -74,7 +75,7 @@ function registerActivities(plane: Plane): void {
   const register = <I, O>(name: string, run: (input: I) => Promise<O>) =>
     df.app.activity(name, { handler: (input: unknown) => run(input as I) });
   register(ACTIVITIES.gather, gather(plane));
-  register(ACTIVITIES.decideAndCommit, decideAndCommit(plane));
+  register(ACTIVITIES.decideAndCommit, shareLooks(decideAndCommit(plane)));
   register(ACTIVITIES.auditAhead, auditAhead(plane));
   register(ACTIVITIES.deliverOrder, deliverOrder(plane));
   register(ACTIVITIES.recordDelivery, recordDelivery(plane));

@@ -3,7 +3,7 @@
 import { type Look, type Looked, nvasBehind } from '../decision.ts';
 import { nvasOf, type Plane } from '../deployment.ts';
 import { findDrift } from '../drift.ts';
-import { changeLedger, confirmPending, type Held } from '../lead.ts';
+import { changeLedger, confirmCommitted, type Held } from '../lead.ts';
 import type { Ledger } from '../ledger.ts';
 import { OWN_PROOF_MS } from '../limits.ts';
 import { writeView } from '../seat-view.ts';
@@ -52,7 +52,7 @@ async function run(plane: Plane, input: DecideInput): Promise<DecideResult> {
 /** The decision stands, whether or not its records are confirmed already; the step that must confirm them comes next. */
 async function confirmEarly(plane: Plane, group: string, ledger: Ledger): Promise<void> {
   await attempt(async () => {
-    await confirmPending(plane, group, ledger);
+    await confirmCommitted(plane, group, ledger);
     return { ok: true };
   });
 }

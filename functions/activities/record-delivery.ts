@@ -4,7 +4,7 @@ import type { AuditDraft } from '../../shared/audit.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
 import { ackDraft, refusalDraft } from '../audit-drafts.ts';
 import type { Plane } from '../deployment.ts';
-import { changeLedger, confirmPending, type Held } from '../lead.ts';
+import { changeLedger, confirmCommitted, type Held } from '../lead.ts';
 import type { Ledger } from '../ledger.ts';
 import { attempt } from './attempt.ts';
 import type { PlainResult, RecordDeliveryInput } from './names.ts';
@@ -14,7 +14,7 @@ export const recordDelivery =
   (input: RecordDeliveryInput): Promise<PlainResult> =>
     attempt(async () => {
       const outcome = await changeLedger(plane, input.group, (held) => record(held, input));
-      if (outcome.type === 'leads' && outcome.isCommitted) await confirmPending(plane, input.group, outcome.ledger);
+      if (outcome.type === 'leads' && outcome.isCommitted) await confirmCommitted(plane, input.group, outcome.ledger);
       return { ok: true };
     });
 

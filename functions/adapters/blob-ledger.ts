@@ -1,17 +1,29 @@
 // The ledger as a leased blob (Azure Blob Storage): lease = who may write, ETag = on top of what.
 import type { ContainerClient } from '@azure/storage-blob';
-import { LEASE_SECONDS } from '../limits.ts';
+import { LEASE_FRESH_MS, LEASE_SECONDS } from '../limits.ts';
 import type { CommitOutcome, LedgerStore, StoredLedger, StoredSeatView } from '../ports.ts';
 import { ledgerBlob, viewBlob } from '../storage-names.ts';
 import { operating, statusOf } from './operating-error.ts';
 import { inTime } from './storage-account.ts';
 
 const JSON_HEADERS = { blobHTTPHeaders: { blobContentType: 'application/json' } };
-/** Eight seats at most; more blobs than that are not views. */
-const VIEWS_MAX = 16;
+/** A lease that this process holds, and when it last said so: by the wall and by a clock that nobody sets. */
+interface RenewedLease {
+  readonly leaseId: string;
+  readonly wallMs: number;
+  readonly steadyMs: number;
+}
+
+/** Whichever clock says that more time went by is believed: one may have been set, the other stood still in a pause. */
+const isFresh = ({ wallMs, steadyMs }: RenewedLease): boolean =>
+  Math.max(Math.abs(Date.now() - wallMs), performance.now() - steadyMs) < LEASE_FRESH_MS;
+
 const codeOf = (error: unknown): string | undefined => (error as { code?: string }).code;
 
-export function createBlobLedger(container: ContainerClient): LedgerStore {
+/** @param seats names of all seats: each leaves its view beside the ledger. */
+export function createBlobLedger(container: ContainerClient, seats: readonly string[]): LedgerStore {
+  const leases = new Map<string, RenewedLease>();
+
   const put = (name: string, text: string, conditions: object) =>
     container
       .getBlockBlobClient(name)
@@ -22,8 +34,9 @@ export function createBlobLedger(container: ContainerClient): LedgerStore {
       const got = await container.getBlobClient(ledgerBlob(group)).download(0, undefined, inTime());
       return { type: 'found', text: await bodyText(got.readableStreamBody), etag: got.etag ?? '' };
     } catch (error) {
-      if (statusOf(error) === 404) return { type: 'absent' };
-      throw error;
+      if (statusOf(error) !== 404) throw error;
+      leases.delete(group);
+      return { type: 'absent' };
     }
   }
 
@@ -41,13 +54,21 @@ export function createBlobLedger(container: ContainerClient): LedgerStore {
     }
   }
 
-  /** Acquiring with the id that already holds the lease renews it, so instances of one seat share it. */
+  /**
+   * Acquiring with the id that already holds the lease renews it, so instances of one seat share it. One renewed a
+   * moment ago is held still; were it not, the commit would tell.
+   */
   async function hold(group: string, leaseId: string): Promise<'held' | 'taken' | 'absent'> {
+    const known = leases.get(group);
+    if (known?.leaseId === leaseId && isFresh(known)) return 'held';
+    leases.delete(group);
+    const asked = { leaseId, wallMs: Date.now(), steadyMs: performance.now() };
     try {
       await container
         .getBlobClient(ledgerBlob(group))
         .getBlobLeaseClient(leaseId)
         .acquireLease(LEASE_SECONDS, inTime());
+      leases.set(group, asked);
       return 'held';
     } catch (error) {
       if (statusOf(error) === 404) return 'absent';
@@ -62,6 +83,7 @@ export function createBlobLedger(container: ContainerClient): LedgerStore {
       return 'committed';
     } catch (error) {
       if (statusOf(error) !== 412) throw error;
+      leases.delete(group);
       return codeOf(error) === 'ConditionNotMet' ? 'conflict' : 'lease-lost';
     }
   }
@@ -77,19 +99,7 @@ export function createBlobLedger(container: ContainerClient): LedgerStore {
   }
 
   async function readViews(group: string): Promise<StoredSeatView[]> {
-    const names: string[] = [];
-    try {
-      for await (const blob of container.listBlobsFlat({
-        prefix: viewBlob(group, '').replace(/\.json$/, ''),
-        ...inTime(),
-      })) {
-        if (names.length < VIEWS_MAX) names.push(blob.name);
-      }
-    } catch (error) {
-      if (statusOf(error) === 404) return [];
-      throw error;
-    }
-    const views = await Promise.all(names.map(readView));
+    const views = await Promise.all(seats.map((seat) => readView(viewBlob(group, seat))));
     return views.filter((view) => view !== undefined);
   }
 

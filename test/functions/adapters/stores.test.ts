@@ -41,7 +41,7 @@ beforeAll(async () => {
   azurite = await startAzurite();
   const account = { type: 'connection-string', text: azurite.connectionString } as const;
   real = {
-    ledger: createBlobLedger(containerOf(account, 'anycast-ledger')),
+    ledger: createBlobLedger(containerOf(account, 'anycast-ledger'), ['seat-a', 'seat-b', 'seat-c', 'seat-d']),
     reports: createTableReports(tableOf(account, 'anycastreports'), 'seat-a'),
     otherSeatsReports: createTableReports(tableOf(account, 'anycastreports'), 'seat-b'),
     proofs: createTableProofs(tableOf(account, 'anycastproofs')),
@@ -239,7 +239,7 @@ test('a connection that was closed for being idle costs a second try, not an err
   }
   try {
     const account = { type: 'connection-string', text } as const;
-    const ledger = createBlobLedger(containerOf(account, 'anycast-ledger'));
+    const ledger = createBlobLedger(containerOf(account, 'anycast-ledger'), []);
     const outbox = createTableOutbox(tableOf(account, 'anycastoutbox'));
     await outbox.append('idle', records(1));
     for (let call = 0; call < 5; call += 1) {
@@ -252,6 +252,22 @@ test('a connection that was closed for being idle costs a second try, not an err
     for (const socket of open) socket.destroy();
   }
 }, 30_000);
+
+test('a lease renewed a moment ago is not asked for again, and a commit tells when it was lost all the same', async () => {
+  const text = azurite.connectionString;
+  const container = containerOf({ type: 'connection-string', text }, 'anycast-ledger');
+  const ledger = createBlobLedger(container, []);
+  await ledger.create('broken', '{}');
+  expect(await ledger.hold('broken', A)).toBe('held');
+  await container.getBlobClient('broken.json').getBlobLeaseClient().breakLease(0);
+  expect(await ledger.hold('broken', A)).toBe('held');
+  const found = await ledger.read('broken');
+  if (found.type !== 'found') throw new Error('absent');
+  expect(await ledger.commit('broken', '{"n":1}', { etag: found.etag, leaseId: A })).toBe('lease-lost');
+  // It is asked for anew from then on.
+  expect(await ledger.hold('broken', A)).toBe('held');
+  expect(await ledger.commit('broken', '{"n":1}', { etag: found.etag, leaseId: A })).toBe('committed');
+});
 
 test('storage that does not answer is an operating error in bounded time, and everything goes on afterwards', async () => {
   azurite.pause();

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { auditAhead } from '../../../functions/activities/audit-ahead.ts';
 import { decideAndCommit } from '../../../functions/activities/decide-and-commit.ts';
 import { answer, type Client, type Route } from '../../../functions/http/call.ts';
+import { SLOT_MS } from '../../../functions/limits.ts';
 import type { OperationInput } from '../../../functions/orchestrators/names.ts';
 import { createRoutes } from '../../../functions/triggers/routes.ts';
 import {
@@ -385,10 +386,10 @@ describe('reports', () => {
     for (let i = 0; i < 200; i += 1) await send(report(30 + i, true));
     const started = [...client.instances].filter(([id]) => id.startsWith('evaluate-'));
     expect(started).toHaveLength(2);
-    const slot = Math.floor(START_MS / 250);
+    const slot = Math.floor(START_MS / SLOT_MS);
     expect(started.map(([id, one]) => [id, (one.input as { notBeforeMs: number }).notBeforeMs])).toEqual([
       [`evaluate-default-${slot}`, 0],
-      [`evaluate-default-${slot + 1}`, (slot + 1) * 250],
+      [`evaluate-default-${slot + 1}`, (slot + 1) * SLOT_MS],
     ]);
   });
 
@@ -396,7 +397,7 @@ describe('reports', () => {
     world.nowMs = START_MS + 2600;
     await send(report(300, false));
     const [id] = [...client.instances.keys()];
-    expect(id).toBe(`evaluate-default-${Math.ceil((START_MS + 3000) / 250)}`);
+    expect(id).toBe(`evaluate-default-${Math.ceil((START_MS + 3000) / SLOT_MS)}`);
   });
 
   test('old, misaddressed and unknown reports change nothing', async () => {
