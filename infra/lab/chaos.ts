@@ -247,7 +247,8 @@ async function killLeader(watch: KillWatch): Promise<{ told: string; tookMs: num
   return { told: `${leader} dead (${moment}), ${other} decided after ${Math.round(tookMs ?? Number.NaN)} ms`, tookMs };
 }
 
-async function runKills(lab: Lab, seed: number, kills: number): Promise<ChaosResult> {
+/** As many kills as asked for, or as fit into the time. */
+async function runKills(lab: Lab, seed: number, kills: number, minutes: number): Promise<ChaosResult> {
   const chaos: Chaos = { lab, random: createRandom(seed), violations: [] };
   const { violations } = chaos;
   const watch: KillWatch = { chaos, over: undefined };
@@ -256,7 +257,8 @@ async function runKills(lab: Lab, seed: number, kills: number): Promise<ChaosRes
   const looking = setInterval(() => violations.push(...orders.look()), POLL_MS);
   const takeovers: number[] = [];
   try {
-    for (let kill = 1; kill <= kills; kill += 1) {
+    const endMs = performance.now() + minutes * 60_000;
+    for (let kill = 1; kill <= kills && performance.now() < endMs; kill += 1) {
       const { told, tookMs = 2 * TAKEOVER_MS } = await killLeader(watch);
       if (tookMs > TAKEOVER_MS) violations.push(`kill ${kill}: ${told}`);
       takeovers.push(tookMs);
@@ -266,7 +268,7 @@ async function runKills(lab: Lab, seed: number, kills: number): Promise<ChaosRes
     const steadyMs = await untilSteady(chaos);
     const { records, epochs } = checkRecord(chaos);
     const figures = { takeoverMs: quantiles(takeovers), steadyMs, orders: orders.seen, records, epochs };
-    return { ok: violations.length === 0, kills, seed, ...figures, violations };
+    return { ok: violations.length === 0, kills: takeovers.length, seed, ...figures, violations };
   } finally {
     clearInterval(looking);
   }
@@ -291,7 +293,7 @@ export async function runChaosCommand(args: readonly string[]): Promise<number> 
     const work =
       values.kills === undefined
         ? runChaos(lab, seed, Number(values.minutes ?? 10))
-        : runKills(lab, seed, Number(values.kills));
+        : runKills(lab, seed, Number(values.kills), Number(values.minutes ?? Number.POSITIVE_INFINITY));
     const result = await work;
     console.log(JSON.stringify(result));
     return result.ok ? 0 : 1;
