@@ -51,6 +51,7 @@ export interface Arm {
 /** Nothing is handed over from here: the asked NVAs mirror it and hand packets over to this one. */
 export interface Ask {
   readonly peers: readonly string[];
+  readonly sinceMs: number;
   readonly endsMs: number;
 }
 
@@ -104,10 +105,12 @@ export function isMutual(state: ArmingState, name: string): boolean {
   return vipHeard(state.peers.get(standing.peer), address)?.isActive === true;
 }
 
-/** Whether the peer hands this vip's unknown packets over to this NVA, as far as we know. */
+/** Whether an asked peer hands this vip's packets over to this NVA: it said so after it had heard the asking. */
 export function isHandingOver(state: ArmingState, name: string, peer: string): boolean {
   const address = state.config.vips.find((vip) => vip.vip === name)?.address ?? '';
-  return vipHeard(state.peers.get(peer), address)?.isActive === true;
+  const view = state.peers.get(peer) ?? UNSEEN;
+  const askedMs = state.asks.get(name)?.sinceMs ?? Number.POSITIVE_INFINITY;
+  return view.confirmedMs >= askedMs && vipHeard(view, address)?.isActive === true;
 }
 
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -186,7 +189,7 @@ function ask(state: ArmingState, name: string, wanted: readonly string[], nowMs:
   const vip = state.config.vips.find((candidate) => candidate.vip === name);
   const peers = wanted.filter((peer) => vip?.peers.includes(peer) === true);
   if (vip === undefined || peers.length === 0) return state;
-  return { ...state, asks: new Map(state.asks).set(name, { peers, endsMs: nowMs + vip.capMs }) };
+  return { ...state, asks: new Map(state.asks).set(name, { peers, sinceMs: nowMs, endsMs: nowMs + vip.capMs }) };
 }
 
 const without = (asks: ArmingState['asks'], names: readonly string[]): ArmingState['asks'] =>

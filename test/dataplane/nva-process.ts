@@ -7,7 +7,7 @@ const plane = createDataPlane({ config: JSON.parse(configText) as DataPlaneConfi
 
 export interface NvaRequest {
   readonly id: number;
-  readonly method: 'apply' | 'remove' | 'status' | 'drain' | 'arm' | 'disarm';
+  readonly method: 'apply' | 'remove' | 'status' | 'drain' | 'arm' | 'askBack' | 'disarm';
   // biome-ignore lint/suspicious/noExplicitAny: whatever the method takes; the other side is typed.
   readonly args: readonly any[];
 }
@@ -18,6 +18,7 @@ const methods: Record<NvaRequest['method'], (...args: NvaRequest['args']) => Pro
   status: () => plane.status(),
   drain: (vip) => plane.drain(vip),
   arm: (vip, options) => plane.secondChance.arm(vip, options),
+  askBack: (vip, peers, waitMs) => plane.secondChance.askBack(vip, peers, waitMs),
   disarm: (vip) => plane.secondChance.disarm(vip),
 };
 

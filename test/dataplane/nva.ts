@@ -8,7 +8,9 @@ import type { SecondChance } from '../../nva-agent/dataplane/second-chance.ts';
 import { type Network, NODE } from './network.ts';
 import type { NvaRequest } from './nva-process.ts';
 
-export interface TestNva extends Pick<DataPlane, 'apply' | 'remove' | 'status'>, Pick<SecondChance, 'arm' | 'disarm'> {
+export interface TestNva
+  extends Pick<DataPlane, 'apply' | 'remove' | 'status'>,
+    Pick<SecondChance, 'arm' | 'askBack' | 'disarm'> {
   readonly folder: string;
   readonly child: ChildProcess;
   drain(vip: string): ReturnType<DataPlane['drain']>;
@@ -55,6 +57,7 @@ export function startNva(network: Network, host: string, config: DataPlaneConfig
     status: () => ask('status', []),
     drain: (vip) => ask('drain', [vip]),
     arm: (vip, options) => ask('arm', [vip, options]),
+    askBack: (vip, peers, waitMs) => ask('askBack', [vip, peers, waitMs]),
     disarm: (vip) => ask('disarm', [vip]),
   };
 }

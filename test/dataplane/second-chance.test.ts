@@ -222,18 +222,37 @@ describeWith(NEEDS, 'second chances', () => {
 
   describe('with three NVAs', () => {
     let network: Network;
+    let a: TestNva;
+    let b: TestNva;
+    let c: TestNva;
     beforeAll(async () => {
       network = await createRegions({ regions: ['a', 'b', 'c'] });
+      const start = (region: RegionName) => {
+        const owners = (['a', 'b', 'c'] as const).filter((other) => other !== region);
+        return startNva(network, `nva-${region}`, configOf(region, 'reverse-proxy', { owners }));
+      };
+      [a, b, c] = [start('a'), start('b'), start('c')];
+      await Promise.all([a.apply(), b.apply(), c.apply()]);
     });
     afterAll(() => network.remove());
 
+    /** Connections that all begin at the first region, while the route goes on to the second and the third. */
+    const walkDuring = async (plan: LoadPlan): Promise<LoadResult> => {
+      const connections = plan.keepAlives + plan.downloads + plan.uploads + plan.halfCloses;
+      const load = runLoad(network, 'client', plan);
+      await load.started;
+      await until('they live on the first', async () =>
+        ((await a.status()).vips[0]?.established ?? 0) >= connections ? true : undefined,
+      );
+      for (const region of ['b', 'c'] as const) {
+        routeTo(network, region);
+        await sleep(1000);
+      }
+      return load.result;
+    };
+    const handedOver = async (nva: TestNva) => (await nva.status()).secondChance.handedOver;
+
     test('the previous owner must be named, and may be another one at each switch', async () => {
-      const [a, b, c] = (['a', 'b', 'c'] as const).map((region) => {
-        const owners = (['a', 'b', 'c'] as const).filter((other) => other !== region);
-        return startNva(network, `nva-${region}`, configOf(region, 'reverse-proxy', { owners }));
-      });
-      if (a === undefined || b === undefined || c === undefined) throw new Error('three were started');
-      await Promise.all([a.apply(), b.apply(), c.apply()]);
       expect(await c.arm('orders')).toEqual({ type: 'refused', why: 'peer-not-named' });
       expect(await c.arm('orders', { peer: 'nva-x' })).toEqual({ type: 'refused', why: 'unknown-peer' });
       routeTo(network, 'a');
@@ -248,6 +267,38 @@ describeWith(NEEDS, 'second chances', () => {
       const result = await load.result;
       expect(result.reasons).toEqual([]);
       expect(failuresOf(result)).toBe(0);
+    });
+
+    test('one that stops asks both others, and its connections are found behind whichever takes over', async () => {
+      const longLived = { ...LOAD, seconds: 5, requestsPerSecond: 0 };
+      await Promise.all([b.disarm('orders'), c.disarm('orders')]);
+      await until('nothing is shared', () => (ownersAt(network, 'nva-a').size === 0 ? true : undefined));
+      // An NVA whose tunnel was never proved is asked too, but not waited for.
+      const isProved = async () => (await a.status()).secondChance.peers.every((peer) => peer.isProved);
+      await until('both tunnels are proved', async () => ((await isProved()) ? true : undefined), 30_000);
+      routeTo(network, 'a');
+      expect(await a.askBack('orders', ['nva-b', 'nva-c'], 10_000)).toEqual(['nva-b', 'nva-c']);
+      for (const host of ['nva-b', 'nva-c']) {
+        expect([...ownersAt(network, host).values()]).toEqual(['169.254.92.1']);
+      }
+      // It asks for its own packets and hands nothing over itself.
+      expect(ownersAt(network, 'nva-a').size).toBe(0);
+      const asked = await walkDuring(longLived);
+      expect(asked.reasons).toEqual([]);
+      expect(failuresOf(asked)).toBe(0);
+      const before = await Promise.all([a, b, c].map(handedOver));
+      expect(before).toEqual([0, expect.any(Number), expect.any(Number)]);
+      expect(Math.min(...before.slice(1))).toBeGreaterThan(0);
+
+      await a.disarm('orders');
+      for (const host of ['nva-b', 'nva-c']) {
+        await until(`${host} lets go`, () => (ownersAt(network, host).size === 0 ? true : undefined));
+      }
+      routeTo(network, 'a');
+      const keepAlivesOnly = { ...longLived, seconds: 3, downloads: 0, uploads: 0, halfCloses: 0 };
+      const bare = await walkDuring(keepAlivesOnly);
+      expect(bare.keepAlives.failed).toBeGreaterThan(LOAD.keepAlives / 2);
+      expect(await Promise.all([a, b, c].map(handedOver))).toEqual(before);
     });
   });
 

@@ -266,6 +266,17 @@ describe('asking several back', () => {
     expect([isHandingOver(answered, 'orders', 'b'), isHandingOver(answered, 'orders', 'c')]).toEqual([true, false]);
   });
 
+  test('what a peer said before it heard the asking is no answer: that switch may be over', () => {
+    const active = { vips: [{ address: VIP, isAsked: false, isActive: true }] };
+    const early = run([
+      [990, heard({ echoMs: 980, ...active })],
+      [1000, ASK],
+      [1001, heard({ echoMs: 980, ...active })],
+    ]).state;
+    expect(isHandingOver(early, 'orders', 'b')).toBe(false);
+    expect(isHandingOver(run([[1004, heard({ echoMs: 1000, ...active })]], early).state, 'orders', 'b')).toBe(true);
+  });
+
   test('ends with the cap, a disarming, or the vip', () => {
     const asked = run([[0, ASK]]).state;
     expect(asksIn(run([[60_000, TICK]], asked).effects)).not.toContainEqual(['b', true]);
