@@ -38,7 +38,8 @@ export interface DurableHostOptions {
 const STEPS_MAX = 200;
 /** As the SDK says it; made once, because a stack trace for every question costs more than the answer. */
 const NOT_FOUND = new Error('HTTP 404: no such instance');
-const copy = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T));
+const copy = <T>(value: T): T =>
+  typeof value === 'object' && value !== null ? (JSON.parse(JSON.stringify(value)) as T) : value;
 
 export class DurableHost {
   /** In the task hub: survives the process. */

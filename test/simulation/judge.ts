@@ -67,6 +67,7 @@ export class Judge {
   readonly #orders = new Map<string, string>();
   readonly #wireChanges = new Map<string, number[]>();
   readonly #automatic: { readonly atMs: number; readonly cause: string }[] = [];
+  #ledgerText = '';
   #lastSilentMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: JudgeOptions) {
@@ -228,9 +229,10 @@ export class Judge {
   }
 
   onCommit(leaseId: string, beforeText: string, afterText: string): void {
-    const before = ledgerIn(beforeText);
+    const before = beforeText === this.#ledgerText ? this.ledger : ledgerIn(beforeText);
     const after = JSON.parse(afterText) as Ledger;
     this.ledger = after;
+    this.#ledgerText = afterText;
     this.commits += 1;
     const seat = this.#options.seats.find((one) => one.leaseId === leaseId);
     if (before !== undefined && seat !== undefined) {

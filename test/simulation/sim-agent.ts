@@ -12,13 +12,14 @@ import {
 } from '../../nva-agent/agent.ts';
 import { judgeOrder } from '../../nva-agent/control/order-fence.ts';
 import { buildReport } from '../../nva-agent/control/reports.ts';
-import { spanOf } from '../../nva-agent/health/window.ts';
+import type { ProbeOutcome } from '../../nva-agent/health/window.ts';
 import { planOf } from '../../nva-agent/plan.ts';
 import { wantedRoutes } from '../../nva-agent/route/wanted-routes.ts';
 import type { Order } from '../../shared/order.ts';
 import type { Report, ReportSession } from '../../shared/report.ts';
 import type { findNva } from '../../shared/topology.ts';
 import type { Topology } from '../../shared/topology-schema.ts';
+import { Coasting } from './coasting.ts';
 import type { Network } from './network.ts';
 import { type SimSession, SimSessions } from './sim-sessions.ts';
 import type { Timeline } from './timeline.ts';
@@ -79,6 +80,7 @@ export class SimAgent {
   /** What the NVA last wanted on the wire, by prefix. */
   readonly #told = new Map<string, string>();
   #lanes = new Map<string, Lane>();
+  readonly #coasting: Coasting;
   readonly #links: SimSessions;
   #last: { readonly state: AgentState; readonly links: number; readonly report: Report } | undefined;
 
@@ -89,6 +91,11 @@ export class SimAgent {
     this.region = place.region.name;
     this.plan = planOf(owner.topology, place, STOP);
     this.apps = new Map(this.plan.vips.map((vip) => [vip.vip, 'ok']));
+    this.#coasting = new Coasting({
+      plan: this.plan,
+      isWell: (vip) => this.apps.get(vip) === 'ok',
+      drawLatencyMs: () => this.#latencyMs('ok'),
+    });
     const { timeline, random, network, holdMs } = owner;
     this.#links = new SimSessions({
       ...{ timeline, random, network, holdMs, process: this.process, region: this.region },
@@ -118,6 +125,7 @@ export class SimAgent {
     this.#seq = 0;
     this.#isKicked = false;
     this.#armedAtMs = Number.POSITIVE_INFINITY;
+    this.#coasting.reset();
     this.#lanes = new Map(
       topology.seats.map((seat) => [seat.name, { isBusy: false, isWanted: false, built: 0, told: 0 }]),
     );
@@ -175,7 +183,10 @@ export class SimAgent {
       );
     if (mode === 'crashed') tell('sentinel-lost', 1);
     else if (before === 'crashed') tell('sentinel-up', 900);
-    this.process.resume(boot, () => this.#arm());
+    this.process.resume(boot, () => {
+      this.#wake();
+      this.#arm();
+    });
     this.#owner.onState(this);
   }
 
@@ -200,6 +211,7 @@ export class SimAgent {
   // ---------------------------------------------------------------- the step
 
   dispatch(event: AgentEvent): void {
+    this.#wake();
     const { state, effects } = step(this.state, this.plan, event, this.nowMs());
     this.state = state;
     for (const effect of effects) this.#perform(effect);
@@ -229,12 +241,13 @@ export class SimAgent {
     }
   }
 
-  /**
-   * The next tick is armed as the runtime does it, but not for probes whose outcome is known: of an application that
-   * works, seen by a window full of passes. The grid of probes does not shift by ticks left out.
-   */
+  /** The next tick is armed as the runtime does it. The grid of probes does not shift by ticks left out. */
   #arm(): void {
-    const atMs = this.#nextTickMs() - this.#evenOffsetMs;
+    this.#armAt(this.#coasting.nextTickMs(this.state));
+  }
+
+  #armAt(evenMs: number): void {
+    const atMs = evenMs - this.#evenOffsetMs;
     if (atMs >= this.#armedAtMs || !this.process.isUp) return;
     this.#armedAtMs = atMs;
     const { boot } = this.process;
@@ -242,52 +255,39 @@ export class SimAgent {
       this.process.resume(boot, () => {
         if (this.#armedAtMs !== atMs) return;
         this.#armedAtMs = Number.POSITIVE_INFINITY;
-        this.dispatch({ type: 'tick' });
+        const nextMs = this.#coasting.count(this.state, this.nowMs());
+        if (nextMs === undefined) this.dispatch({ type: 'tick' });
+        else this.#armAt(nextMs);
       }),
     );
   }
 
-  #nextTickMs(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const vip of this.plan.vips) {
-      const held = this.state.vips.get(vip.vip);
-      if (held === undefined) continue;
-      if (!this.#isKnown(vip.vip, spanOf(vip.health.window))) next = Math.min(next, held.health.nextProbeMs);
-      if (held.pacing.resendAtMs !== undefined) next = Math.min(next, held.pacing.resendAtMs);
-    }
-    return next;
-  }
-
-  #isKnown(vip: string, span: number): boolean {
-    const health = this.state.vips.get(vip)?.health;
-    if (health === undefined || this.apps.get(vip) !== 'ok') return false;
-    const { window } = health;
-    return (
-      health.verdict === 'healthy' &&
-      health.inFlight === 0 &&
-      health.doubt === 0 &&
-      !health.sentinelIsLost &&
-      window.passRun >= span &&
-      window.unknownRun === 0 &&
-      !window.decided.includes('0')
-    );
+  #wake(): void {
+    const { state, underWay } = this.#coasting.wake(this.state, this.nowMs());
+    this.state = state;
+    for (const { vip, delayMs } of underWay) this.#hear(vip, { type: 'pass', latencyMs: delayMs }, delayMs);
   }
 
   #probe(vip: string): void {
-    const { random, timeline } = this.#owner;
     const mode = this.apps.get(vip) ?? 'ok';
     const hasFailed =
-      mode === 'crashed' || mode === 'hanging' || mode === 'erring' || (mode === 'browned-out' && random.chance(0.6));
-    const latencyMs = mode === 'hanging' ? 800 : mode === 'slow' ? random.between(300, 700) : random.between(1, 8);
+      mode === 'crashed' ||
+      mode === 'hanging' ||
+      mode === 'erring' ||
+      (mode === 'browned-out' && this.#owner.random.chance(0.6));
+    const latencyMs = this.#latencyMs(mode);
+    this.#hear(vip, hasFailed ? { type: 'fail', latencyMs, detail: mode } : { type: 'pass', latencyMs }, latencyMs);
+  }
+
+  #latencyMs(mode: AppMode): number {
+    const { random } = this.#owner;
+    return mode === 'hanging' ? 800 : mode === 'slow' ? random.between(300, 700) : random.between(1, 8);
+  }
+
+  #hear(vip: string, outcome: ProbeOutcome, delayMs: number): void {
     const { boot } = this.process;
-    timeline.after(latencyMs, () =>
-      this.process.resume(boot, () =>
-        this.dispatch({
-          type: 'probed',
-          vip,
-          outcome: hasFailed ? { type: 'fail', latencyMs, detail: mode } : { type: 'pass', latencyMs },
-        }),
-      ),
+    this.#owner.timeline.after(delayMs, () =>
+      this.process.resume(boot, () => this.dispatch({ type: 'probed', vip, outcome })),
     );
   }
 

@@ -6,11 +6,14 @@ interface Entry {
   readonly run: () => void;
 }
 
+/** `then` of a promise costs less than `queueMicrotask`, which makes a resource for those who trace. */
+const DONE = Promise.resolve();
+
 /**
  * Everything the product awaits is settled by then: there is no real I/O, so its promises need no real time. A tick asked
  * for by a microtask comes after the last of them, without a turn of the event loop, which would cost more than most events.
  */
-const settle = (): Promise<void> => new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
+const settle = (): Promise<void> => new Promise((resolve) => void DONE.then(() => process.nextTick(resolve)));
 
 export class Timeline {
   nowMs: number;
