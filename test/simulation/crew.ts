@@ -12,8 +12,6 @@ export interface CrewOptions extends WorkerData {
 
 /** Threads at most, however many cores there are: memory is finite too. */
 const THREADS_MAX = 16;
-/** Most of what a step makes is waste at once: with room for it, little is copied before it is found out to be waste. */
-const LIMITS = { maxYoungGenerationSizeMb: 96 };
 export const threadCount = (): number => Math.min(availableParallelism(), THREADS_MAX);
 
 /** Resolves when every job is done, or `onAnswer` had enough. */
@@ -26,7 +24,7 @@ export async function runCrew({ jobs, onAnswer, threads, ...data }: CrewOptions)
   };
   const work = () =>
     new Promise<void>((resolve, reject) => {
-      const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data, resourceLimits: LIMITS });
+      const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data });
       worker.on('message', (answer: WorkerAnswer) => {
         if (answer.type !== 'ready' && !onAnswer(answer)) isEnough = true;
         const job = next();

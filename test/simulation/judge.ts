@@ -138,8 +138,9 @@ export class Judge {
 
   /** An agent whose application has fallen wants no users, whoever ordered what, unless a person forced it. */
   #checkReflex(agent: SimAgent): void {
-    for (const [vip, { health, announced }] of agent.state.vips) {
-      if (health.standing !== 'down' || announced === null || announced.lastResort) continue;
+    for (const { vip } of agent.plan.vips) {
+      const held = agent.state.vips.get(vip);
+      if (held?.health.standing !== 'down' || held.announced === null || held.announced.lastResort) continue;
       const row = [...agent.state.orders.values()].flatMap((order) => order.vips).find((one) => one.vip === vip);
       if (row?.onLocalFailure !== 'ignore')
         this.breach('reflex', `${agent.name} invites users of ${vip}, which is down`);
