@@ -1,4 +1,4 @@
-// The built page of the dashboard, read once and kept compressed: what GET /dashboard and its files answer with.
+// The built page of the dashboard, read once and compressed once: what GET /dashboard and its files answer with.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,10 +46,15 @@ export function readAssets(folder: string): ReadonlyMap<string, Asset> {
 
 export function toAsset(name: string, bytes: Uint8Array): Asset {
   const hash = createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
+  let gzipped: Uint8Array | undefined;
   return {
     contentType: PAGE_FILES[name] ?? 'text/plain',
     bytes,
-    gzipped: gzipSync(bytes, { level: 9 }),
+    // When it is first asked for: the start of the function app must not wait for a page that few open.
+    get gzipped() {
+      gzipped ??= gzipSync(bytes, { level: 9 });
+      return gzipped;
+    },
     etag: `"${hash}"`,
   };
 }
