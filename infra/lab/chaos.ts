@@ -3,6 +3,7 @@
 //
 //   npm run chaos -- --minutes 10 [--seed S]    random faults; ends with one JSON line, exit code 0 when all held
 //   npm run chaos -- --kills 10                 kills the leading seat again and again and measures the takeover
+//   npm run chaos -- --every-fault              each kind of fault once: served, and explained as it is?
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { parseTopology } from '../../shared/topology.ts';
 import { verifyChain } from './audit-check.ts';
 import { watchOrders } from './chaos-watch.ts';
+import { runEveryFault } from './every-fault.ts';
 import { parseFault } from './faults.ts';
 import { type Lab, startLab } from './lab.ts';
 import { createRandom, type Random } from './seeded-random.ts';
@@ -283,13 +285,45 @@ async function runKills(chaos: Chaos, seed: number, kills: number, minutes: numb
 
 // ---------------------------------------------------------------- the command
 
-export async function runChaosCommand(args: readonly string[]): Promise<number> {
-  const text = { type: 'string' } as const;
-  const { values } = parseArgs({
-    args: [...args],
-    options: { minutes: text, seed: text, kills: text, patience: text },
-  });
-  const patience = Number(values.patience ?? 1);
+const OPTIONS = {
+  'every-fault': { type: 'boolean', default: false },
+  minutes: { type: 'string' },
+  seed: { type: 'string' },
+  kills: { type: 'string' },
+  patience: { type: 'string' },
+} as const;
+
+/** A number above 0; throws for anything else. */
+function numberIn(text: string | undefined, otherwise: number, name: string): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (!(value > 0)) throw new TypeError(`--${name} ${text}: a number above 0 is wanted`);
+  return value;
+}
+
+export interface ChaosArguments {
+  readonly everyFault: boolean;
+  readonly patience: number;
+  readonly seed: number;
+  readonly kills: number | undefined;
+  readonly minutes: number;
+}
+
+/** Throws TypeError when one is wrong. */
+export function readChaosArguments(args: readonly string[]): ChaosArguments {
+  const { values } = parseArgs({ args: [...args], options: OPTIONS });
+  const kills = values.kills === undefined ? undefined : numberIn(values.kills, 1, 'kills');
+  return {
+    everyFault: values['every-fault'],
+    patience: numberIn(values.patience, 1, 'patience'),
+    seed: numberIn(values.seed, Math.floor(performance.timeOrigin) % 100_000, 'seed'),
+    kills,
+    minutes: numberIn(values.minutes, kills === undefined ? 10 : Number.POSITIVE_INFINITY, 'minutes'),
+  };
+}
+
+/** Runs what was asked for; its exit code. */
+export async function runChaosCommand(wanted: ChaosArguments): Promise<number> {
+  const { patience, seed, kills, minutes } = wanted;
   const parsed = parseTopology(readFileSync(LAB_TOPOLOGY, 'utf8'));
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
   const lab = await startLab({
@@ -300,13 +334,10 @@ export async function runChaosCommand(args: readonly string[]): Promise<number> 
   });
   try {
     say(`steady after ${await lab.steady(patience * STEADY_MS)} ms`);
-    const seed = Number(values.seed ?? Math.floor(performance.timeOrigin) % 100_000);
     const chaos: Chaos = { lab, random: createRandom(seed), patience, violations: [] };
-    const work =
-      values.kills === undefined
-        ? runChaos(chaos, seed, Number(values.minutes ?? 10))
-        : runKills(chaos, seed, Number(values.kills), Number(values.minutes ?? Number.POSITIVE_INFINITY));
-    const result = await work;
+    const result = wanted.everyFault
+      ? await runEveryFault(lab, say)
+      : await (kills === undefined ? runChaos(chaos, seed, minutes) : runKills(chaos, seed, kills, minutes));
     console.log(JSON.stringify(result));
     return result.ok ? 0 : 1;
   } finally {
