@@ -31,6 +31,8 @@ export interface StoreWatch {
   /** A commit has been made: the text before and after, and by whom. */
   readonly onCommit: (leaseId: string, before: string, after: string) => void;
   readonly onAppended: (records: readonly AuditRecord[]) => void;
+  /** A record took the place of another in the outbox. */
+  readonly onReplaced: (record: AuditRecord) => void;
 }
 
 /** The one group there is. */
@@ -43,6 +45,7 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
   const outbox = createMemoryOutbox();
   const lease = { id: '', untilMs: 0 };
   const confirmed = new Set<string>();
+  const hashes = new Map<string, string>();
   const backups: { atMs: number; text: string }[] = [];
   const views = new Map<string, StoredSeatView>();
   const putView = (view: StoredSeatView) => void views.set(view.seat, view);
@@ -70,7 +73,12 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
     ...outbox,
     async append(group, records) {
       await outbox.append(group, records);
-      for (const { EventId } of records) confirmed.add(EventId);
+      const replaced = records.find(({ EventId, Hash }) => (hashes.get(EventId) ?? Hash) !== Hash);
+      if (replaced !== undefined) watch.onReplaced(replaced);
+      for (const { EventId, Hash } of records) {
+        confirmed.add(EventId);
+        hashes.set(EventId, Hash);
+      }
       watch.onAppended(records);
     },
   } satisfies Outbox & MemoryOutbox;

@@ -47,6 +47,7 @@ export class SimWorld {
     this.stores = createStores(timeline, {
       onCommit: (leaseId, before, after) => this.judge.onCommit(leaseId, before, after),
       onAppended: (records) => this.judge.onAppended(records),
+      onReplaced: ({ EventId }) => this.judge.breach('record kept', `${EventId} was replaced by another`),
     });
     this.network = new Network({ topology, timeline, routeChangeMs: plan.routeChangeMs, onChange: () => this.look() });
     this.judge = new Judge({
