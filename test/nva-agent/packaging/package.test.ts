@@ -1,6 +1,6 @@
 // The .deb in a clean root without Node.js: installs, holds sessions with BIRD, obeys a signed order, reacts, leaves.
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -275,13 +275,17 @@ describeWith({ programs: ['debootstrap', 'dpkg-deb', BIRD.program], root: true }
       const dropIn = join(root, 'etc/systemd/system', `${UNIT}.d`);
       mkdirSync(dropIn, { recursive: true });
       writeFileSync(join(dropIn, 'sooner.conf'), `[Service]\nWatchdogSec=${WATCHDOG_SECONDS}\n`);
+      // A fresh temporary folder is its maker's alone; the root of a system is open to all of its users.
+      chmodSync(root, 0o755);
       booted = await bootRoot(root);
     }, SETUP_MS_MAX);
 
     test(
       'a start waits until the agent is ready, as its own user and without any capability',
       async () => {
-        await inside('systemctl', 'start', UNIT);
+        await inside('systemctl', 'start', UNIT).catch(async (error: Error) => {
+          throw new Error(await inside('journalctl', '--no-pager', '-u', UNIT), { cause: error });
+        });
         const { MainPID, ...others } = await shown('MainPID', 'ActiveState', 'Type', 'NRestarts');
         expect(others).toEqual({ ActiveState: 'active', Type: 'notify', NRestarts: '0' });
         const status = await inside('cat', `/proc/${MainPID}/status`);
