@@ -1,5 +1,5 @@
 // Boots a root directory with its own systemd, as pid 1 of namespaces of its own; the network stays the machine's.
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,6 +39,10 @@ export interface BootedRoot {
   /** Ends everything inside at once. */
   stop(): Promise<void>;
 }
+
+/** Whether the kernel lets us mount control groups of systemd's kind: some containers do not, even as root. */
+export const canBoot = (): boolean =>
+  spawnSync('unshare', ['--mount', '--cgroup', 'mount', '-t', 'cgroup2', 'cgroup2', '/mnt']).status === 0;
 
 /** Resolves when systemd says that it runs. The directory holds a Debian with the package systemd. */
 export async function bootRoot(root: string): Promise<BootedRoot> {

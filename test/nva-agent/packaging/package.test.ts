@@ -14,7 +14,7 @@ import { type Authority, createAuthority } from '../../../infra/lab/azure/certif
 import { ORDER_CONTENT_TYPE, ORDER_LIFETIME_MS, type Order } from '../../../shared/order.ts';
 import { type OrderSigningKey, signOrder } from '../../../shared/order-signature.ts';
 import { BIRD, startBirdPeer } from '../../support/bird.ts';
-import { type BootedRoot, bootRoot } from '../../support/booted-root.ts';
+import { type BootedRoot, bootRoot, canBoot } from '../../support/booted-root.ts';
 import { type Daemon, freePort, startDaemon } from '../../support/daemon.ts';
 import { describeWith } from '../../support/needs.ts';
 import type { PeerDaemon } from '../../support/peer-daemon.ts';
@@ -258,7 +258,8 @@ describeWith({ programs: ['debootstrap', 'dpkg-deb', BIRD.program], root: true }
     TEST_MS_MAX * 2,
   );
 
-  describe('under systemd', () => {
+  const describeIf = canBoot() ? describe : describe.skip;
+  describeIf('under systemd (needs a kernel that mounts cgroup2)', () => {
     const UNIT = 'anycast-agent.service';
     const inside = (...argv: string[]) => (booted as BootedRoot).run(...argv);
     const shown = async (...names: string[]) =>
