@@ -1,5 +1,6 @@
 // The peers, measured with the same application and the same BGP peer as the agent: crash, hang, command to peer RIB.
 import { missing } from '../support/programs.ts';
+import { measureOutage } from './agent-client.ts';
 import { CONTENDERS, type ContenderKind } from './agent-contenders.ts';
 import { BenchApp, BenchPeer, measureChange, waitForPath } from './agent-rig.ts';
 import { type BenchResult, summarise } from './result.ts';
@@ -68,7 +69,19 @@ async function benchDetection(kind: ContenderKind, what: string, signal: Fault):
   const contender = await kind.start(peer.port, app.port);
   try {
     const samples = await collect(app, peer, performance.now() + DETECTION_BUDGET_MS, signal);
-    return beside(summarise(what, samples, 'ms'), kind.name, samples.length);
+    const outages = samples.flatMap(({ outageMs }) => outageMs ?? []);
+    return beside(
+      [
+        ...summarise(
+          what,
+          samples.map(({ tookMs }) => tookMs),
+          'ms',
+        ),
+        ...(outages.length === 0 ? [] : summarise('client outage, application killed', outages, 'ms')),
+      ],
+      kind.name,
+      samples.length,
+    );
   } finally {
     app.signal('SIGKILL');
     await contender.stop();
@@ -76,23 +89,42 @@ async function benchDetection(kind: ContenderKind, what: string, signal: Fault):
   }
 }
 
+interface Sample {
+  readonly tookMs: number;
+  /** What a client went without; not asked of an application that hangs: its requests would wait for their own timeout. */
+  readonly outageMs?: number;
+}
+
 /** At least two samples, whatever the budget says. Healthy is the path of one ASN; anything else is out of the way. */
-async function collect(app: BenchApp, peer: BenchPeer, endMs: number, signal: Fault): Promise<number[]> {
-  const samples: number[] = [];
+async function collect(app: BenchApp, peer: BenchPeer, endMs: number, signal: Fault): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  const isOnPath = (length: number) => length === 1;
+  const fail = () =>
+    measureChange(
+      peer,
+      () => app.signal(signal),
+      (length) => !isOnPath(length),
+    );
   let lastMs = 0;
   while (samples.length < SAMPLES_MAX && (samples.length < 2 || performance.now() + lastMs < endMs)) {
     const startedMs = performance.now();
-    await waitForPath(peer, (length) => length === 1);
+    await waitForPath(peer, isOnPath);
     await pause(500 + Math.random() * 1000);
-    samples.push(
-      await measureChange(
-        peer,
-        () => app.signal(signal),
-        (length) => length !== 1,
-      ),
-    );
-    if (signal === 'SIGKILL') await app.live();
-    else app.signal('SIGCONT');
+    if (signal === 'SIGKILL') {
+      let tookMs = 0;
+      const outageMs = await measureOutage(
+        app.port,
+        () => isOnPath(peer.pathLength),
+        async () => {
+          tookMs = await fail();
+        },
+      );
+      samples.push({ tookMs, outageMs });
+      await app.live();
+    } else {
+      samples.push({ tookMs: await fail() });
+      app.signal('SIGCONT');
+    }
     lastMs = performance.now() - startedMs;
   }
   return samples;

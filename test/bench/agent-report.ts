@@ -35,6 +35,11 @@ const SECTIONS: readonly Section[] = [
     matches: /^application hangs/,
   },
   {
+    title: 'Client outage',
+    text: 'The same kills, seen by a client that asks every 10 ms where the BGP peer’s route leads, and another region that always answers when it leads nowhere or away. From its last answer before to its first after. Zero is a kill that fell between two requests and was over before the next.',
+    matches: /^client outage/,
+  },
+  {
     title: 'Order or command to the peer',
     text: 'A changed prepend. Ours starts when the signed order is accepted, that is checked and on disk; from the moment a seat sends it, TLS and disk included, it is the row after. A peer starts with its command (a line in ExaBGP’s pipe, `birdc configure`, `gobgp`, `vtysh` with FRR’s default route-map timer).',
     matches: /^order /,

@@ -7,6 +7,7 @@ import { realDisk } from '../../nva-agent/control/order-store.ts';
 import { type RunningAgent, startAgent } from '../../nva-agent/runtime.ts';
 import { type AgentWorld, createAgentWorld, until } from '../nva-agent/agent-world.ts';
 import { LAST_RESORT, VIP_PREFIX } from '../nva-agent/order-draft.ts';
+import { measureOutage } from './agent-client.ts';
 import { type BenchResult, summarise } from './result.ts';
 
 const CRASHES = 30;
@@ -107,7 +108,8 @@ export async function benchReflex(): Promise<readonly BenchResult[]> {
     const crashes = await benchCrashes(rig);
     const hangs = await Promise.all(Array.from({ length: HANG_AGENTS }, (_, i) => benchHangs(i / HANG_AGENTS)));
     return [
-      ...summarise('application killed -> off the path at the peer', crashes, 'ms'),
+      ...summarise('application killed -> off the path at the peer', crashes.tookMs, 'ms'),
+      ...summarise('client outage, application killed', crashes.outageMs, 'ms'),
       ...summarise('application hangs -> off the path at the peer', hangs.flat(), 'ms'),
       ...summarise('order or command -> at the peer', orders.accepted, 'ms'),
       ...summarise('order sent over TLS -> at the peer', orders.sent, 'ms'),
@@ -117,13 +119,18 @@ export async function benchReflex(): Promise<readonly BenchResult[]> {
   }
 }
 
-async function benchCrashes(rig: Rig): Promise<number[]> {
-  const crashes: number[] = [];
+async function benchCrashes(rig: Rig): Promise<{ tookMs: number[]; outageMs: number[] }> {
+  const crashes = { tookMs: [] as number[], outageMs: [] as number[] };
+  const { world } = rig;
+  const isOnPath = () => world.peers.every((peer) => peer.prepend(VIP_PREFIX) === ORDERED);
   for (let i = 0; i < CRASHES; i += 1) {
     await pause(SETTLE_MS);
-    crashes.push(await measure(rig.world, () => rig.signal('SIGKILL'), LAST_RESORT));
+    const outageMs = await measureOutage(world.app.port, isOnPath, async () => {
+      crashes.tookMs.push(await measure(world, () => rig.signal('SIGKILL'), LAST_RESORT));
+    });
+    crashes.outageMs.push(outageMs);
     await rig.restart();
-    await untilPrepend(rig.world, ORDERED);
+    await untilPrepend(world, ORDERED);
   }
   return crashes;
 }
