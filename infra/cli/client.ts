@@ -51,7 +51,7 @@ export type Expected<T> = z.ZodType<T> | (() => Promise<z.ZodType<T>>);
 export interface ClientPorts {
   readonly fetch: Ask;
   /** Bearer token, or undefined when the context needs none (open routes). */
-  readonly token: () => Promise<string | undefined>;
+  readonly token: (onSent?: () => void) => Promise<string | undefined>;
   /** Receives the curl line of each request, without the token. */
   readonly debug: ((line: string) => void) | undefined;
 }
@@ -129,7 +129,7 @@ export class ControlPlaneClient {
   async #request(seat: string, path: string, options: CallOptions, onSent?: () => void): Promise<Asked> {
     const url = `${seat.replace(/\/+$/, '')}/api${path}`;
     const method = options.method ?? 'GET';
-    const token = await this.#ports.token();
+    const token = await this.#ports.token(onSent);
     const headers: Record<string, string> = { accept: 'application/json' };
     if (token !== undefined) headers.authorization = `Bearer ${token}`;
     if (options.body !== undefined) headers['content-type'] = 'application/json';

@@ -3,14 +3,17 @@ import { ask } from './ask.ts';
 import type { Context } from './context.ts';
 import { CliError, EXIT } from './exit-codes.ts';
 
-/** A function that gets the token once and then remembers it for the rest of this command. */
+/**
+ * A function that gets the token once and then remembers it for the rest of this command. `onSent` is called where the lab
+ * is asked for it: time to do something useful.
+ */
 export function tokenSource(
   context: Context,
   env: Readonly<Record<string, string | undefined>>,
-): () => Promise<string | undefined> {
+): (onSent?: () => void) => Promise<string | undefined> {
   let token: Promise<string | undefined> | undefined;
-  return () => {
-    token ??= acquire(context, env);
+  return (onSent) => {
+    token ??= acquire(context, env, onSent);
     return token;
   };
 }
@@ -18,16 +21,17 @@ export function tokenSource(
 async function acquire(
   context: Context,
   env: Readonly<Record<string, string | undefined>>,
+  onSent?: () => void,
 ): Promise<string | undefined> {
   if (env.ANYCAST_TOKEN !== undefined) return env.ANYCAST_TOKEN;
-  if (context.tokenUrl !== undefined) return labToken(context.tokenUrl);
+  if (context.tokenUrl !== undefined) return labToken(context.tokenUrl, onSent);
   if (context.audience !== undefined) return entraToken(context.audience);
   return undefined;
 }
 
-async function labToken(url: string): Promise<string> {
+async function labToken(url: string, onSent?: () => void): Promise<string> {
   try {
-    const response = await ask(url, { signal: AbortSignal.timeout(5000) });
+    const response = await ask(url, { signal: AbortSignal.timeout(5000), ...(onSent !== undefined && { onSent }) });
     const body = (await response.json()) as { access_token?: unknown };
     if (response.ok && typeof body.access_token === 'string') return body.access_token;
     throw new Error(`HTTP ${response.status}`);
