@@ -220,7 +220,7 @@ export async function confirmPending(plane: Plane, group: string, ledger: Ledger
   noteConfirmed(plane, group, last);
 }
 
-/** Records of a commit that this process has just made: nobody can have put them there yet, so it is not asked first. */
+/** Records of a commit that this process has just made. Should another have put them there already, the same is written again. */
 export async function confirmCommitted(plane: Plane, group: string, ledger: Ledger): Promise<void> {
   const last = ledger.pending.at(-1);
   if (last === undefined) return;
