@@ -4,7 +4,10 @@
 //            arm                peer confirms              unconfirmed too long
 //   (none) -------> waiting ------------------> active ---------------------------> waiting
 //     ^                |  disarm, cap             |  disarm, cap
-//     +----------------+--------------------------+          The peer's own arming is mirrored for as long as it is heard.
+//     +----------------+--------------------------+          The peer's own arming is mirrored until it lets go.
+//
+// Only an end takes the element out of the kernel. While waiting it is no longer refreshed and runs out by itself: a
+// moment in which one of the two agents was not scheduled costs no connection.
 import type { Heartbeat, HeartbeatVip } from './heartbeat.ts';
 import type { ArmedElement } from './second-chance-rules.ts';
 
@@ -14,6 +17,8 @@ export const HEARTBEAT_MS = 500;
 export const IDLE_HEARTBEAT_MS = 5000;
 /** A confirmation counts this long after the heartbeat that it confirms was sent. */
 export const CONFIRMED_MS = 1500;
+/** A peer that asked and has been silent this long does not ask any more; our element has run out long before. */
+export const SILENT_MS = 5000;
 /** Endings remembered for people. */
 const ENDED_MAX = 32;
 
@@ -268,7 +273,7 @@ function noteAsking(state: ArmingState, vip: ArmingVip, asking: readonly string[
 }
 
 const isAsking = (view: PeerView | undefined, address: string, nowMs: number): boolean =>
-  view !== undefined && heardLately(view, nowMs) && vipHeard(view, address)?.isAsked === true;
+  view !== undefined && nowMs - view.heardMs <= SILENT_MS && vipHeard(view, address)?.isAsked === true;
 
 /** Caps, and phases as the peers' confirmations have it. */
 function settle(state: ArmingState, nowMs: number): ArmingState {
@@ -347,25 +352,33 @@ function heartbeatTo(state: ArmingState, peer: ArmingPeer, nowMs: number): Heart
   };
 }
 
-function elementsOf(state: ArmingState, arms: ReadonlyMap<string, Arm>): Map<string, ArmedElement> {
+function elementsOf(state: ArmingState, arms: Iterable<readonly [string, Arm]>): Map<string, ArmedElement> {
   return new Map(
     [...arms].flatMap(([name, standing]) => {
       const vip = state.config.vips.find((candidate) => candidate.vip === name);
       const peer = state.config.peers.find((candidate) => candidate.nva === standing.peer);
-      if (standing.phase !== 'active' || vip === undefined || peer === undefined) return [];
-      return [[name, { address: vip.address, innerAddress: peer.innerAddress }]];
+      return vip === undefined || peer === undefined
+        ? []
+        : [[name, { address: vip.address, innerAddress: peer.innerAddress }]];
     }),
   );
 }
 
+const activeOf = (state: ArmingState): Map<string, ArmedElement> =>
+  elementsOf(
+    state,
+    [...state.arms].filter(([, standing]) => standing.phase === 'active'),
+  );
+
 function ruleEffects(before: ArmingState, after: ArmingState, event: ArmingEvent): ArmingEffect[] {
-  const was = elementsOf(before, before.arms);
-  const is = elementsOf(after, after.arms);
-  const ended = [...was].filter(([vip]) => !is.has(vip)).map(([, element]) => element);
+  const was = activeOf(before);
+  const is = activeOf(after);
+  // One that waits may still have an element that runs out.
+  const ended = [...elementsOf(before, before.arms)].filter(([vip]) => !after.arms.has(vip));
   const begun = [...is].filter(([vip, element]) => was.get(vip)?.innerAddress !== element.innerAddress);
   const refreshed = event.type === 'tick' ? [...is.values()] : begun.map(([, element]) => element);
   return [
-    ...(ended.length === 0 ? [] : [{ type: 'clear' as const, elements: ended }]),
+    ...(ended.length === 0 ? [] : [{ type: 'clear' as const, elements: ended.map(([, element]) => element) }]),
     ...(refreshed.length === 0 ? [] : [{ type: 'refresh' as const, elements: refreshed }]),
   ];
 }

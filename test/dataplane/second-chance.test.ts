@@ -39,6 +39,9 @@ const LOAD: LoadPlan = {
   halfCloses: 5,
 };
 
+/** Longer than a confirmation counts, shorter than that and the element's own time. */
+const STALL_MS = 1700;
+
 function ownersAt(network: Network, host: string): ReadonlyMap<string, string> {
   return parseOwners(network.run(host, ['nft', '-j', 'list', 'map', 'ip', SECOND_CHANCE_TABLE, 'owners']));
 }
@@ -93,6 +96,24 @@ describeWith(NEEDS, 'second chances', () => {
       expect((await b.status()).secondChance.handedOver).toBeGreaterThan(0);
       await b.disarm('orders');
       await until('a lets go too', () => (ownersAt(network, 'nva-a').size === 0 ? true : undefined), 1500);
+    });
+
+    test('armed, an agent that is not scheduled for a moment costs no connection', async () => {
+      routeTo(network, 'a');
+      expect((await b.arm('orders')).type).toBe('active');
+      const load = runLoad(network, 'client', { ...LOAD, requestsPerSecond: 0 });
+      await load.started;
+      await sleep(500);
+      routeTo(network, 'b');
+      const before = (await b.status()).secondChance.handedOver;
+      a.child.kill('SIGSTOP');
+      await sleep(STALL_MS);
+      a.child.kill('SIGCONT');
+      await until('b hands over', async () => ((await b.status()).secondChance.handedOver > before ? true : undefined));
+      const result = await load.result;
+      expect(result.reasons).toEqual([]);
+      expect(failuresOf(result)).toBe(0);
+      await b.disarm('orders');
     });
 
     test('armed, a spray of single packets over both breaks none; not armed it breaks nearly all', async () => {

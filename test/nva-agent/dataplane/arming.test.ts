@@ -13,9 +13,11 @@ import {
   isHandingOver,
   isMutual,
   isProved,
+  SILENT_MS,
   step,
 } from '../../../nva-agent/dataplane/arming.ts';
 import type { Heartbeat } from '../../../nva-agent/dataplane/heartbeat.ts';
+import { ELEMENT_SECONDS } from '../../../nva-agent/dataplane/second-chance-rules.ts';
 
 const VIP = '192.0.2.10';
 const PEER = { nva: 'b', address: '10.2.1.4', innerAddress: '169.254.92.2' };
@@ -120,13 +122,14 @@ describe('arming', () => {
     expect(run([[0, { type: 'arm', vip: 'orders', peer: 'x' }]]).state.arms.size).toBe(0);
   });
 
-  test('towards another peer clears the old owner first and waits for the new one', () => {
+  test('towards another peer leaves the old owner until the new one confirms or the element runs out', () => {
     const active = run([
       [1000, ARM],
       [1003, heard({ echoMs: 1000 })],
     ]).state;
     const { state, kinds } = run([[1010, { type: 'arm', vip: 'orders', peer: 'c' }]], active);
-    expect(kinds).toEqual(['clear', 'send']);
+    expect(kinds).toEqual(['send']);
+    expect(run([[1500, TICK]], state).kinds).toEqual(['send']);
     const next = run([[1020, heard({ from: THIRD.address, echoMs: 1010 })]], state);
     expect(next.effects[0]).toEqual({
       type: 'refresh',
@@ -147,10 +150,11 @@ describe('letting go', () => {
     expect(state.ended.at(-1)).toMatchObject({ vip: 'orders', peer: 'b', why: 'disarmed' });
   });
 
-  test('when the peer has been silent for CONFIRMED_MS, but it goes on asking and comes back', () => {
+  test('is left to the kernel when the peer has been silent for CONFIRMED_MS: it goes on asking and comes back', () => {
     const { state, kinds } = run([[1000 + CONFIRMED_MS + 1, TICK]], active);
-    expect(kinds).toEqual(['clear', 'send']);
+    expect(kinds).toEqual(['send']);
     expect(phaseOf(state)).toBe('waiting');
+    expect(run([[2600, { type: 'disarm', vip: 'orders' }]], state).kinds).toEqual(['clear']);
     const back = run([[3000, heard({ echoMs: 1000 + CONFIRMED_MS + 1 })]], state);
     expect(back.kinds).toEqual(['refresh', 'send']);
   });
@@ -202,7 +206,17 @@ describe('the peer’s arming', () => {
     const letGo = run([[1500, heard({ echoMs: 1003 })]], mirrored);
     expect(letGo.kinds).toContain('clear');
     expect(letGo.state.ended.at(-1)?.why).toBe('peer-let-go');
-    expect(run([[1003 + CONFIRMED_MS + 1, TICK]], mirrored).state.arms.size).toBe(0);
+    expect(run([[1003 + SILENT_MS + 1, TICK]], mirrored).state.arms.size).toBe(0);
+  });
+
+  test('outlives a moment in which the peer is not heard, and takes nothing away meanwhile', () => {
+    const mirrored = run([
+      [1000, asking(5, 0)],
+      [1003, asking(6, 1000)],
+    ]).state;
+    const silent = run([[1003 + CONFIRMED_MS + 1, TICK]], mirrored);
+    expect([phaseOf(silent.state), silent.kinds]).toEqual(['waiting', ['send']]);
+    expect(run([[2800, asking(9, 1003 + CONFIRMED_MS + 1)]], silent.state).kinds).toEqual(['refresh', 'send']);
   });
 
   test('is declined after a person disarmed it, until the peer lets go once', () => {
@@ -381,28 +395,34 @@ describe('in any order of events', () => {
   );
   const history = fc.array(fc.tuple(fc.integer({ min: 0, max: 900 }), anyEvent), { maxLength: 60 });
 
-  test('what the kernel holds is what the state says, only while confirmed, and never past the cap', () => {
+  test('the kernel holds what was confirmed and nothing after an end, and only for the element’s own time', () => {
     fc.assert(
       fc.property(history, (events) => {
         let state = initialArming(CONFIG);
         let nowMs = 0;
-        const kernel = new Map<string, string>();
+        let kernel: { readonly owner: string; readonly endsMs: number } | undefined;
         for (const [waitMs, event] of events) {
           nowMs += waitMs;
           const result = step(state, event, nowMs);
           state = result.state;
-          for (const effect of result.effects) {
-            if (effect.type === 'clear') for (const element of effect.elements) kernel.delete(element.address);
-            if (effect.type === 'refresh') for (const e of effect.elements) kernel.set(e.address, e.innerAddress);
-          }
           const standing = state.arms.get('orders');
-          expect(kernel.has(VIP)).toBe(standing?.phase === 'active');
-          if (standing === undefined) continue;
+          const owner = CONFIG.peers.find((peer) => peer.nva === standing?.peer)?.innerAddress;
+          for (const effect of result.effects) {
+            if (effect.type === 'clear') kernel = undefined;
+            if (effect.type !== 'refresh') continue;
+            expect(standing?.phase).toBe('active');
+            expect(effect.elements).toEqual([{ address: VIP, innerAddress: owner }]);
+            kernel = { owner: owner as string, endsMs: nowMs + ELEMENT_SECONDS * 1000 };
+          }
+          if (standing === undefined) {
+            expect(kernel).toBeUndefined();
+            continue;
+          }
           expect(standing.endsMs).toBeGreaterThan(nowMs);
           if (standing.phase !== 'active') continue;
-          const owner = CONFIG.peers.find((peer) => peer.nva === standing.peer);
-          expect(kernel.get(VIP)).toBe(owner?.innerAddress);
+          expect(kernel?.owner).toBe(owner);
           expect(nowMs - (state.peers.get(standing.peer)?.confirmedMs ?? -Infinity)).toBeLessThanOrEqual(CONFIRMED_MS);
+          if (event.type === 'tick') expect(kernel?.endsMs).toBe(nowMs + ELEMENT_SECONDS * 1000);
         }
       }),
       { numRuns: 500 },
