@@ -12,8 +12,11 @@ import type { DataPlaneConfig, DataPlaneVip } from './dataplane/plan.ts';
 import type { Log } from './log.ts';
 import { type Obstacle, PENDING } from './vip-start.ts';
 
-/** A move waits this long for the other NVA's confirmation, and not at all when the tunnel is not proved. */
-export const SHARE_WAIT_MS = 200;
+/**
+ * A move waits this long for the other NVA's confirmation, which takes milliseconds on machines that have time, and not
+ * at all when the tunnel is not proved. Only planned moves wait: traffic goes on where it goes now.
+ */
+export const SHARE_WAIT_MS = 1000;
 /** What stands is looked over this often, so that what somebody takes away is put back. */
 const CHECK_MS = 30_000;
 /** A failed attempt is repeated after this long, twice as long each time, up to the maximum. */

@@ -6,7 +6,7 @@
 //     ^                |  disarm, cap             |  disarm, cap
 //     +----------------+--------------------------+          The peer's own arming is mirrored until it lets go.
 //
-// Only an end takes the element out of the kernel. While waiting it is no longer refreshed and runs out by itself: a
+// Only an end or another peer takes the element out of the kernel. While waiting it is no longer refreshed and runs out by itself: a
 // moment in which one of the two agents was not scheduled costs no connection.
 import type { Heartbeat, HeartbeatVip } from './heartbeat.ts';
 import type { ArmedElement } from './second-chance-rules.ts';
@@ -69,6 +69,8 @@ interface PeerView {
   /** When the newest of our heartbeats that the peer says it heard was sent. */
   readonly confirmedMs: number;
   readonly sentMs: number;
+  /** Which start of the peer our newest heartbeat to it said to have heard. */
+  readonly toldBoot: number;
 }
 
 export interface ArmingState {
@@ -119,7 +121,7 @@ export function isHandingOver(state: ArmingState, name: string, peer: string): b
 }
 
 const NEVER = Number.NEGATIVE_INFINITY;
-const UNSEEN: PeerView = { heard: undefined, heardMs: NEVER, confirmedMs: NEVER, sentMs: NEVER };
+const UNSEEN: PeerView = { heard: undefined, heardMs: NEVER, confirmedMs: NEVER, sentMs: NEVER, toldBoot: 0 };
 
 export const initialArming = (config: ArmingConfig): ArmingState => ({
   config,
@@ -148,7 +150,9 @@ export function step(
   const taken = settle(mirror(take(state, event, nowMs), nowMs), nowMs);
   const sends = heartbeatsDue(state, taken, event, nowMs);
   const peers = new Map(taken.peers);
-  for (const { peer } of sends) peers.set(peer.nva, { ...(peers.get(peer.nva) ?? UNSEEN), sentMs: nowMs });
+  for (const { peer, heartbeat } of sends) {
+    peers.set(peer.nva, { ...(peers.get(peer.nva) ?? UNSEEN), sentMs: nowMs, toldBoot: heartbeat.echoBoot });
+  }
   return { state: { ...taken, peers }, effects: [...ruleEffects(state, taken, event), ...sends] };
 }
 
@@ -184,7 +188,7 @@ function arm(
   if (vip === undefined || !vip.peers.includes(wish.peer)) return state;
   const capMs = Math.min(wish.capMs ?? vip.capMs, vip.capMs);
   const before = state.arms.get(wish.vip);
-  // Another peer is another switch: the element is replaced as soon as that one confirms.
+  // Another peer is another switch, which waits for that one to confirm.
   const phase = before?.peer === wish.peer ? before.phase : 'waiting';
   const arms = new Map(state.arms).set(wish.vip, { peer: wish.peer, phase, by, sinceMs: nowMs, endsMs: nowMs + capMs });
   return { ...state, arms };
@@ -298,14 +302,16 @@ function heartbeatsDue(
   nowMs: number,
 ): Extract<ArmingEffect, { type: 'send' }>[] {
   return state.config.peers
-    .filter((peer) => isDue(state, peer, event, nowMs) || hasBegun(before, state, peer))
+    .filter((peer) => isDue(state, peer, event, nowMs) || isNews(before, state, peer))
     .map((peer) => ({ type: 'send', peer, heartbeat: heartbeatTo(state, peer, nowMs) }));
 }
 
-/** A vip became active towards this peer: it wants to know at once, because a switch may wait for it. */
-function hasBegun(before: ArmingState, after: ArmingState, peer: ArmingPeer): boolean {
+/** What this peer wants to know at once: a vip became active towards it, for which a switch may wait, or it is over. */
+function isNews(before: ArmingState, after: ArmingState, peer: ArmingPeer): boolean {
   const isActive = (arm: Arm | undefined) => arm?.peer === peer.nva && arm.phase === 'active';
-  return [...after.arms].some(([vip, arm]) => isActive(arm) && !isActive(before.arms.get(vip)));
+  const hasBegun = [...after.arms].some(([vip, arm]) => isActive(arm) && !isActive(before.arms.get(vip)));
+  const isOver = [...before.arms].some(([vip, arm]) => arm.peer === peer.nva && after.arms.get(vip)?.peer !== peer.nva);
+  return hasBegun || isOver || (isAskedOf(before, peer.nva) && !isAskedOf(after, peer.nva));
 }
 
 function isDue(state: ArmingState, peer: ArmingPeer, event: ArmingEvent, nowMs: number): boolean {
@@ -314,8 +320,11 @@ function isDue(state: ArmingState, peer: ArmingPeer, event: ArmingEvent, nowMs: 
   if (event.type === 'arm') return isArmed && event.peer === peer.nva;
   if (event.type === 'ask') return isAskedOf(state, peer.nva);
   if (event.type === 'heard') {
+    if (event.heartbeat.from !== peer.address) return false;
+    // A start of the peer that is new to us is answered at once, so that the tunnel is proved before anything needs it.
+    if (view.heard !== undefined && view.heard.boot !== view.toldBoot) return true;
     // Answer at once a peer that is armed and does not know yet that it is heard; it then knows, so this ends.
-    const isAsking = event.heartbeat.from === peer.address && event.heartbeat.vips.some((vip) => vip.isAsked);
+    const isAsking = event.heartbeat.vips.some((vip) => vip.isAsked);
     const knowsUs = event.heartbeat.echoBoot === state.config.boot && nowMs - event.heartbeat.echoMs <= CONFIRMED_MS;
     return isAsking && !knowsUs && nowMs - view.sentMs >= HEARTBEAT_MS / 10;
   }
@@ -373,8 +382,9 @@ const activeOf = (state: ArmingState): Map<string, ArmedElement> =>
 function ruleEffects(before: ArmingState, after: ArmingState, event: ArmingEvent): ArmingEffect[] {
   const was = activeOf(before);
   const is = activeOf(after);
-  // One that waits may still have an element that runs out.
-  const ended = [...elementsOf(before, before.arms)].filter(([vip]) => !after.arms.has(vip));
+  // One that waits may still have an element that runs out; the kernel refuses to give it another owner.
+  const isOver = (vip: string) => after.arms.get(vip)?.peer !== before.arms.get(vip)?.peer;
+  const ended = [...elementsOf(before, before.arms)].filter(([vip]) => isOver(vip));
   const begun = [...is].filter(([vip, element]) => was.get(vip)?.innerAddress !== element.innerAddress);
   const refreshed = event.type === 'tick' ? [...is.values()] : begun.map(([, element]) => element);
   return [

@@ -95,7 +95,7 @@ describeWith(NEEDS, 'second chances', () => {
       expect((await a.status()).secondChance.handedOver).toBeGreaterThan(0);
       expect((await b.status()).secondChance.handedOver).toBeGreaterThan(0);
       await b.disarm('orders');
-      await until('a lets go too', () => (ownersAt(network, 'nva-a').size === 0 ? true : undefined), 1500);
+      await until('a lets go too', () => (ownersAt(network, 'nva-a').size === 0 ? true : undefined));
     });
 
     test('armed, an agent that is not scheduled for a moment costs no connection', async () => {
@@ -166,29 +166,32 @@ describeWith(NEEDS, 'second chances', () => {
       for (const nva of [a, b]) nva.child.kill('SIGKILL');
     });
 
-    test.each(['SIGKILL', 'SIGSTOP'] as const)('within two seconds when the agent gets %s', async (signal) => {
-      await start();
-      b.child.kill(signal);
-      const startedMs = performance.now();
-      await until('the map is empty', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined), 4000);
-      expect(performance.now() - startedMs).toBeLessThan(2600);
-      b.child.kill('SIGCONT');
-    });
+    test.each(['SIGKILL', 'SIGSTOP'] as const)(
+      'within the element’s own time when the agent gets %s',
+      async (signal) => {
+        await start();
+        b.child.kill(signal);
+        const startedMs = performance.now();
+        await until('the map is empty', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined));
+        expect(performance.now() - startedMs).toBeLessThan(5000);
+        b.child.kill('SIGCONT');
+      },
+    );
 
     test('when the peer is silent, and armed again when it is back', async () => {
       await start();
       network.run('nva-a', ['ip', 'link', 'set', 'anycast1', 'down']);
-      await until('the map is empty', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined), 4000);
+      await until('the map is empty', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined));
       expect((await b.status()).secondChance.vips).toMatchObject([{ vip: 'orders', phase: 'waiting' }]);
       await a.apply();
-      await until('armed again', () => (ownersAt(network, 'nva-b').size === 1 ? true : undefined), 4000);
+      await until('armed again', () => (ownersAt(network, 'nva-b').size === 1 ? true : undefined));
     });
 
     test('at the cap, on both sides', async () => {
       await start();
       await b.arm('orders', { capSeconds: 2 });
-      await until('b has ended it', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined), 4000);
-      await until('a has ended it', () => (ownersAt(network, 'nva-a').size === 0 ? true : undefined), 4000);
+      await until('b has ended it', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined));
+      await until('a has ended it', () => (ownersAt(network, 'nva-a').size === 0 ? true : undefined));
       expect((await b.status()).secondChance.ended.at(-1)).toMatchObject({ vip: 'orders', why: 'cap' });
     });
 

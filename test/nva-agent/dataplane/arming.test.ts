@@ -122,14 +122,13 @@ describe('arming', () => {
     expect(run([[0, { type: 'arm', vip: 'orders', peer: 'x' }]]).state.arms.size).toBe(0);
   });
 
-  test('towards another peer leaves the old owner until the new one confirms or the element runs out', () => {
+  test('towards another peer clears the old owner first and waits for the new one', () => {
     const active = run([
       [1000, ARM],
       [1003, heard({ echoMs: 1000 })],
     ]).state;
     const { state, kinds } = run([[1010, { type: 'arm', vip: 'orders', peer: 'c' }]], active);
-    expect(kinds).toEqual(['send']);
-    expect(run([[1500, TICK]], state).kinds).toEqual(['send']);
+    expect(kinds).toEqual(['clear', 'send']);
     const next = run([[1020, heard({ from: THIRD.address, echoMs: 1010 })]], state);
     expect(next.effects[0]).toEqual({
       type: 'refresh',
@@ -145,8 +144,16 @@ describe('letting go', () => {
   ]).state;
 
   test('on disarm', () => {
-    const { state, kinds } = run([[1100, { type: 'disarm', vip: 'orders' }]], active);
-    expect(kinds).toEqual(['clear']);
+    const { state, effects } = run([[1100, { type: 'disarm', vip: 'orders' }]], active);
+    expect(effects).toEqual([
+      { type: 'clear', elements: [{ address: VIP, innerAddress: PEER.innerAddress }] },
+      // The peer lets go at once, not after a silence.
+      {
+        type: 'send',
+        peer: PEER,
+        heartbeat: expect.objectContaining({ vips: [{ address: VIP, isAsked: false, isActive: false }] }),
+      },
+    ]);
     expect(state.ended.at(-1)).toMatchObject({ vip: 'orders', peer: 'b', why: 'disarmed' });
   });
 
@@ -154,7 +161,7 @@ describe('letting go', () => {
     const { state, kinds } = run([[1000 + CONFIRMED_MS + 1, TICK]], active);
     expect(kinds).toEqual(['send']);
     expect(phaseOf(state)).toBe('waiting');
-    expect(run([[2600, { type: 'disarm', vip: 'orders' }]], state).kinds).toEqual(['clear']);
+    expect(run([[2600, { type: 'disarm', vip: 'orders' }]], state).kinds).toEqual(['clear', 'send']);
     const back = run([[3000, heard({ echoMs: 1000 + CONFIRMED_MS + 1 })]], state);
     expect(back.kinds).toEqual(['refresh', 'send']);
   });
@@ -173,7 +180,7 @@ describe('letting go', () => {
     const { state, kinds } = run([[1100, { type: 'reconfigured', config: { ...CONFIG, vips: [] } }]], active);
     expect(state.ended.at(-1)?.why).toBe('not-served');
     expect(state.arms.size).toBe(0);
-    expect(kinds).toEqual(['clear']);
+    expect(kinds).toEqual(['clear', 'send']);
   });
 });
 
@@ -343,6 +350,18 @@ describe('heartbeats', () => {
     expect(isProved(state, 'b', 20_000)).toBe(false);
   });
 
+  test('answer a start of the peer that is new at once, and only that', () => {
+    const started = run([
+      [0, TICK],
+      [10, heard({ echoBoot: 0, boot: 9 })],
+    ]);
+    expect(started.effects).toEqual([
+      { type: 'send', peer: PEER, heartbeat: expect.objectContaining({ echoBoot: 9, sentMs: 10 }) },
+    ]);
+    expect(run([[11, heard({ echoBoot: 0, boot: 9 })]], started.state).kinds).toEqual([]);
+    expect(run([[11, heard({ echoBoot: 0, boot: 10 })]], started.state).kinds).toEqual(['send']);
+  });
+
   test('between two idle NVAs do not set each other off', () => {
     let sends = 0;
     let states = [
@@ -372,7 +391,8 @@ describe('heartbeats', () => {
         deliver(1 - from, result.effects, atMs, 0);
       }
     }
-    expect(sends).toBe((2 * 20_000) / IDLE_HEARTBEAT_MS);
+    // And one more at the start, when each learns of the other.
+    expect(sends).toBe((2 * 20_000) / IDLE_HEARTBEAT_MS + 1);
   });
 });
 
@@ -412,6 +432,8 @@ describe('in any order of events', () => {
             if (effect.type !== 'refresh') continue;
             expect(standing?.phase).toBe('active');
             expect(effect.elements).toEqual([{ address: VIP, innerAddress: owner }]);
+            // The kernel refuses to give a standing element another owner.
+            expect([owner, undefined]).toContain(kernel?.owner);
             kernel = { owner: owner as string, endsMs: nowMs + ELEMENT_SECONDS * 1000 };
           }
           if (standing === undefined) {
