@@ -40,7 +40,7 @@ const LOAD: LoadPlan = {
 };
 
 /** Longer than a confirmation counts, shorter than that and the element's own time. */
-const STALL_MS = 1700;
+const STALL_MS = 1300;
 
 function ownersAt(network: Network, host: string): ReadonlyMap<string, string> {
   return parseOwners(network.run(host, ['nft', '-j', 'list', 'map', 'ip', SECOND_CHANCE_TABLE, 'owners']));

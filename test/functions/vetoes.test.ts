@@ -169,6 +169,6 @@ describe('webhook', () => {
     const { url } = await serve(status, body);
     const beganMs = Date.now();
     await expect(ask(url)).rejects.toBeInstanceOf(OperatingError);
-    expect(Date.now() - beganMs).toBeLessThan(2000);
+    expect(Date.now() - beganMs).toBeLessThan(10_000);
   });
 });

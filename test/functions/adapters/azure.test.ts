@@ -320,7 +320,7 @@ describe('agents over HTTPS', () => {
     const begunMs = performance.now();
     expect(await channel.probe(target)).toBe('failed');
     await expect(channel.deliver(target, 'abc')).rejects.toMatchObject({ code: 'order-delivery', retryable: true });
-    expect(performance.now() - begunMs).toBeLessThan(4_000);
+    expect(performance.now() - begunMs).toBeLessThan(15_000);
     answerWith = () => [200, 'ok'];
     expect(await channel.probe(target)).toBe('answered');
     channel.close();

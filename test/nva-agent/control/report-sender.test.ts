@@ -130,7 +130,7 @@ describe('reports', () => {
     const sender = open();
     const startedMs = performance.now();
     await sender.flush(100);
-    expect(performance.now() - startedMs).toBeLessThan(4000);
+    expect(performance.now() - startedMs).toBeLessThan(15_000);
     expect(seatAt(1).reports).toHaveLength(1);
   });
 });
