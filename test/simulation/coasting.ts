@@ -39,18 +39,29 @@ export class Coasting {
     if (!plan.vips.every(({ vip, health }) => this.#isFree(state, vip, spanOf(health.window), nowMs))) return undefined;
     let next = Number.POSITIVE_INFINITY;
     for (const { vip, health } of plan.vips) {
-      this.#endsMs.set(vip, nowMs + drawLatencyMs());
-      this.#dueMs.set(vip, nowMs + health.intervalMs);
-      next = Math.min(next, nowMs + health.intervalMs);
+      const dueMs = this.#dueOf(state, vip);
+      const isDue = dueMs <= nowMs;
+      const nextMs = isDue ? dueMs + health.intervalMs * (Math.floor((nowMs - dueMs) / health.intervalMs) + 1) : dueMs;
+      if (isDue) {
+        this.#endsMs.set(vip, nowMs + drawLatencyMs());
+        this.#dueMs.set(vip, nextMs);
+      }
+      // As `nextTickMs`: who has no probe under way asks for no tick.
+      if ((this.#endsMs.get(vip) ?? 0) > nowMs) next = Math.min(next, nextMs);
     }
-    return next;
+    return Number.isFinite(next) ? next : undefined;
   }
 
+  #dueOf(state: AgentState, vip: string): number {
+    return this.#dueMs.get(vip) ?? state.vips.get(vip)?.health.nextProbeMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Its next probe can but pass, and the one before is over when it begins. */
   #isFree(state: AgentState, vip: string, span: number, nowMs: number): boolean {
     const held = state.vips.get(vip);
     if (held === undefined || held.pacing.resendAtMs !== undefined || held.health.penalty.isSuppressed) return false;
-    const dueMs = this.#dueMs.get(vip) ?? held.health.nextProbeMs;
-    return dueMs === nowMs && (this.#endsMs.get(vip) ?? 0) <= nowMs && this.#isKnown(state, vip, span);
+    const isOver = (this.#endsMs.get(vip) ?? 0) <= nowMs || this.#dueOf(state, vip) > nowMs;
+    return isOver && this.#isKnown(state, vip, span);
   }
 
   /** What the counted ticks would have left behind: the next place on the grid, and probes under way. */
