@@ -15,6 +15,8 @@ export interface ChildOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Largest old generation of the child's heap. */
   readonly heapMegabytes: number;
+  /** Room for young objects (a semi-space); 1 when absent. */
+  readonly youngMegabytes?: number;
   /** Its output goes to `<name>.log` there. */
   readonly logFolder: string;
   /** The message that says it is ready; rejects the start when it takes longer. */
@@ -51,7 +53,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     stdio: ['ignore', log, log, 'ipc'],
     execArgv: [
       '--disable-warning=ExperimentalWarning',
-      '--max-semi-space-size=1',
+      `--max-semi-space-size=${options.youngMegabytes ?? 1}`,
       `--max-old-space-size=${options.heapMegabytes}`,
     ],
     env: { ...process.env, ...options.environment },

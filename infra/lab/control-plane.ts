@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Topology } from '../../shared/topology-schema.ts';
 import { buildDashboard } from '../build-dashboard.ts';
 import type { AzureEndpoints } from './azure-endpoints.ts';
-import { COMPILE_CACHE, childModule, HEAP_MEGABYTES } from './child-module.ts';
+import { COMPILE_CACHE, childModule, HEAP_MEGABYTES, YOUNG_MEGABYTES } from './child-module.ts';
 import type { OrderKeyPair } from './deployment-files.ts';
 import { createRestartable, type Restartable } from './restartable.ts';
 import type { SeatArguments } from './seat.ts';
@@ -95,6 +95,7 @@ function createSeat(seat: string, port: number, options: ControlPlaneOptions): R
         ANYCAST_LAB: options.labOrigin,
       },
       heapMegabytes: HEAP_MEGABYTES.seat,
+      youngMegabytes: YOUNG_MEGABYTES.seat,
       logFolder: directory,
     }),
     onReady: () => undefined,

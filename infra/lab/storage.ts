@@ -1,5 +1,5 @@
 // The storage account of the lab: Azurite as a child, behind cables that can be cut.
-import { COMPILE_CACHE, childModule, HEAP_MEGABYTES } from './child-module.ts';
+import { COMPILE_CACHE, childModule, HEAP_MEGABYTES, YOUNG_MEGABYTES } from './child-module.ts';
 import { type Relay, startRelay } from './relay.ts';
 import { createRestartable } from './restartable.ts';
 
@@ -25,9 +25,9 @@ export async function startStorage(directory: string, say: (text: string) => voi
     say,
     child: () => ({
       module: childModule('azurite'),
-      args: [directory],
       environment: { NODE_COMPILE_CACHE: COMPILE_CACHE },
       heapMegabytes: HEAP_MEGABYTES.azurite,
+      youngMegabytes: YOUNG_MEGABYTES.azurite,
       logFolder: directory,
     }),
     onReady: ({ ready }) => {
