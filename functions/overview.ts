@@ -21,7 +21,7 @@ export interface Overview {
 
 /** Undefined: there is no ledger yet, or it cannot be read. Throws OperatingError when storage fails. */
 export async function readOverview(plane: Plane, group: string, intent?: Intent): Promise<Overview | undefined> {
-  const [stored, sight] = await Promise.all([plane.ledger.read(group), readSight(plane, group)]);
+  const [stored, sight] = await Promise.all([plane.ledger.read(group), readSight(plane, group, 'all')]);
   if (stored.type === 'absent') return undefined;
   const parsed = parseLedger(stored.text, group);
   if (!parsed.ok) return undefined;

@@ -45,8 +45,8 @@ export interface LedgerStore {
   hold(group: string, leaseId: string): Promise<'held' | 'taken' | 'absent'>;
   commit(group: string, text: string, on: { etag: string; leaseId: string }): Promise<CommitOutcome>;
   writeView(group: string, view: StoredSeatView): Promise<void>;
-  /** Views of all seats; unreadable ones are left out. */
-  readViews(group: string): Promise<StoredSeatView[]>;
+  /** Views of all seats but `except`; unreadable ones are left out. */
+  readViews(group: string, except?: string): Promise<StoredSeatView[]>;
 }
 
 // ---------------------------------------------------------------- evidence

@@ -11,15 +11,16 @@ import type { StoredEvidence, StoredProofs, StoredSeatView } from './ports.ts';
 export interface Sight {
   readonly evidence: StoredEvidence;
   readonly proofs: StoredProofs;
-  /** Of every seat, this one's included. */
+  /** Of every seat; of this one only where it is asked for. */
   readonly views: readonly StoredSeatView[];
 }
 
-export async function readSight(plane: Plane, group: string): Promise<Sight> {
+/** @param whose views: a decision asks the other seats only, for what this one heard is in the evidence. */
+export async function readSight(plane: Plane, group: string, whose: 'others' | 'all' = 'others'): Promise<Sight> {
   const [evidence, proofs, views] = await Promise.all([
     plane.reports.read(group),
     plane.proofs.read(group),
-    plane.ledger.readViews(group),
+    plane.ledger.readViews(group, whose === 'others' ? plane.deployment.seat.name : undefined),
   ]);
   return { evidence, proofs, views };
 }

@@ -11,7 +11,7 @@ export interface Hearing {
   readonly seat: string;
   /** When this seat last heard each NVA. */
   readonly heardAtMs: readonly number[];
-  /** Of every seat, this one's included. */
+  /** Of the other seats at least. */
   readonly views: readonly StoredSeatView[];
   readonly reportMs: number;
   readonly nowMs: number;

@@ -1,6 +1,6 @@
 // Starts an orchestration at most once per id. The extension overwrites finished ids and answers 500 to running ones,
 // so looking first and looking again after an error is ours to do.
-import type { DurableClient } from 'durable-functions';
+import type { DurableClient, DurableOrchestrationStatus } from 'durable-functions';
 import { OperatingError } from '../shared/errors.ts';
 
 export type Started = 'started' | 'exists';
@@ -25,12 +25,18 @@ export async function startOnce(client: Starter, name: string, instanceId: strin
   }
 }
 
-export async function exists(client: Pick<DurableClient, 'getStatus'>, instanceId: string): Promise<boolean> {
+export const exists = async (client: Pick<DurableClient, 'getStatus'>, instanceId: string): Promise<boolean> =>
+  (await findStatus(client, instanceId)) !== undefined;
+
+/** Undefined when there is no such instance; throws OperatingError when nobody could tell. */
+export async function findStatus(
+  client: Pick<DurableClient, 'getStatus'>,
+  instanceId: string,
+): Promise<DurableOrchestrationStatus | undefined> {
   try {
-    await client.getStatus(instanceId);
-    return true;
+    return await client.getStatus(instanceId);
   } catch (error) {
-    if (isNotFound(error)) return false;
+    if (isNotFound(error)) return undefined;
     const detail = error instanceof Error ? error.message : String(error);
     throw new OperatingError('durable-status', `${instanceId}: ${detail}`.slice(0, 500), {
       retryable: true,

@@ -1,7 +1,7 @@
 // Starts a proof of its own for each decision that acted: learned routes take longer than an evaluation may.
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import { ORCHESTRATIONS } from '../orchestrators/names.ts';
-import { startOnce } from '../start-once.ts';
+import { findStatus, startOnce } from '../start-once.ts';
 import { attempt } from './attempt.ts';
 import type { PlainResult, StartVerifyInput } from './names.ts';
 
@@ -12,17 +12,15 @@ export const startVerify = (client: Client, input: StartVerifyInput): Promise<Pl
     for (const decisionId of input.decisionIds) {
       const id = `verify-${decisionId}`;
       const looking = { group: input.group, decisionId };
-      const started = await startOnce(client, ORCHESTRATIONS.verify, id, looking);
-      if (started === 'exists' && (await hasDied(client, id))) {
-        // The extension lets an id that has ended be used anew.
+      const status = await findStatus(client, id);
+      if (status === undefined) await startOnce(client, ORCHESTRATIONS.verify, id, looking);
+      // The extension lets an id that has ended be used anew.
+      else if (hasDied(status.runtimeStatus))
         await client.startNew(ORCHESTRATIONS.verify, { instanceId: id, input: looking });
-      }
     }
     return { ok: true };
   });
 
 /** Ended without an end: its code changed under it, or somebody terminated it. */
-async function hasDied(client: Client, id: string): Promise<boolean> {
-  const { runtimeStatus } = await client.getStatus(id);
-  return runtimeStatus === OrchestrationRuntimeStatus.Failed || runtimeStatus === OrchestrationRuntimeStatus.Terminated;
-}
+const hasDied = (status: OrchestrationRuntimeStatus): boolean =>
+  status === OrchestrationRuntimeStatus.Failed || status === OrchestrationRuntimeStatus.Terminated;

@@ -98,8 +98,9 @@ export function createBlobLedger(container: ContainerClient, seats: readonly str
     }
   }
 
-  async function readViews(group: string): Promise<StoredSeatView[]> {
-    const views = await Promise.all(seats.map((seat) => readView(viewBlob(group, seat))));
+  async function readViews(group: string, except?: string): Promise<StoredSeatView[]> {
+    const wanted = seats.filter((seat) => seat !== except);
+    const views = await Promise.all(wanted.map((seat) => readView(viewBlob(group, seat))));
     return views.filter((view) => view !== undefined);
   }
 
@@ -119,7 +120,7 @@ export function createBlobLedger(container: ContainerClient, seats: readonly str
           await put(viewBlob(group, view.seat), text, {});
         }
       }),
-    readViews: (group) => operating('view-read', () => readViews(group)),
+    readViews: (group, except) => operating('view-read', () => readViews(group, except)),
   };
 }
 

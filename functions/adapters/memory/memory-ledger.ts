@@ -49,8 +49,8 @@ export function createMemoryLedger(clock: Clock): MemoryLedger {
     async writeView(group, view) {
       views.set(group, (views.get(group) ?? new Map()).set(view.seat, view));
     },
-    async readViews(group) {
-      return [...(views.get(group)?.values() ?? [])];
+    async readViews(group, except) {
+      return [...(views.get(group)?.values() ?? [])].filter((view) => view.seat !== except);
     },
     overwrite(group, text) {
       const entry = entries.get(group);

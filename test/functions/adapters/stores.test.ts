@@ -107,6 +107,7 @@ describe.each(kinds)('%s', (_name, stores) => {
         ['seat-a', true],
         ['seat-b', false],
       ]);
+      expect((await ledger.readViews('views', 'seat-a')).map(({ seat }) => seat)).toEqual(['seat-b']);
     });
   });
 
