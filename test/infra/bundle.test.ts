@@ -6,43 +6,55 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { LEDGER_CONTAINER, ledgerBlob } from '../../functions/storage-names.ts';
 import { bundle, bundleBytes } from '../../infra/bundle.ts';
 import { trimNetworkClient } from '../../infra/bundle-trims.ts';
 import { type Azure, startAzure } from '../../infra/lab/azure/azure.ts';
 import { createAuthority } from '../../infra/lab/azure/certificates.ts';
-import type { Nva, Region } from '../../shared/topology-schema.ts';
-import { testTopology } from '../support/plane.ts';
+import type { Nva, Region, Seat } from '../../shared/topology-schema.ts';
+import { type Azurite, startAzurite } from '../support/azurite.ts';
+import { GROUP, reportOf, testTopology } from '../support/plane.ts';
+import { until } from '../support/until.ts';
 
 // Far more than it takes: a busy machine must not fail the test.
 const PATIENCE_MS = 120_000;
 const MAIN = join(import.meta.dirname, '../../infra/lab/host/main.ts');
 const QUIET = '--disable-warning=ExperimentalWarning';
+const REPORTER = { name: 'agent', roles: ['Agent.Report'] as const };
 const ROUTE = { prefix: '192.0.2.10/32', asPath: [65001, 64500] };
 
 let folder: string;
 let azure: Azure;
+let azurite: Azurite | undefined;
 let environment: NodeJS.ProcessEnv;
-const topology = testTopology();
+/** Nobody listens where the agents are said to be. */
+const topology = testTopology((draft) => {
+  for (const one of draft.regions.flatMap((each: Region) => each.nvas)) one.agent = 'https://127.0.0.1:1';
+});
 const [region] = topology.regions as [Region];
 const [nva] = region.nvas as [Nva];
+const [seat] = topology.seats as [Seat];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bundle-'));
   const authority = await createAuthority();
   writeFileSync(join(folder, 'ca.pem'), authority.ca);
   azure = await startAzure({
-    ...{ authority, principals: [{ name: 'func', roles: [] }], operationMs: 10 },
+    ...{ authority, principals: [{ name: 'func', roles: [] }, REPORTER], operationMs: 10 },
     learned: () => region.routeServer.peers.map((instance) => ({ instance, nextHop: nva.address, ...ROUTE })),
     circuit: () => [{ nextHop: '10.1.0.4', ...ROUTE }],
   });
   environment = { ...process.env, ...azure.environmentOf('func'), NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') };
   environment.no_proxy = '127.0.0.1';
+  azurite = await startAzurite();
   await bundle(join(folder, 'app'), { app: 'functions/app.ts' });
   await bundle(join(folder, 'routes'), { 'read-routes': 'test/infra/fixtures/read-routes.ts' });
 }, PATIENCE_MS);
 afterAll(async () => {
   await azure?.stop();
+  await azurite?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -65,25 +77,47 @@ async function whileServing<T>(settings: NodeJS.ProcessEnv, use: (port: number) 
   }
 }
 
+/** Settings of the seat, with a key of its own; its topology is written beside the bundle. */
+function seatSettings(): NodeJS.ProcessEnv {
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwk = pair.publicKey.export({ format: 'jwk' });
+  const file = join(folder, 'anycast.yaml');
+  writeFileSync(file, JSON.stringify({ ...topology, seats: [{ ...seat, orderKeys: [{ kid: 'k1', jwk }] }] }));
+  return {
+    ...environment,
+    ...{ ANYCAST_TOPOLOGY: file, ANYCAST_SEAT: seat.name, ANYCAST_AGENT_CA: join(folder, 'ca.pem') },
+    ANYCAST_ORDER_KEY: JSON.stringify({ ...pair.privateKey.export({ format: 'jwk' }), kid: 'k1' }),
+    ANYCAST_STORAGE: azurite?.connectionString,
+  };
+}
+
+/** What an agent that has just begun would send. */
+const firstReport = (): string =>
+  JSON.stringify({
+    ...reportOf(
+      topology,
+      nva.name,
+      { order: undefined, verdict: 'healthy', isDead: false, refusesWith: undefined, delivered: 0 },
+      Date.now(),
+      1,
+    ),
+    transition: true,
+  });
+
+/** Undefined until the seat has decided for the first time. */
+async function committedLedger(): Promise<{ decisionId: string } | undefined> {
+  const service = BlobServiceClient.fromConnectionString(azurite?.connectionString ?? '');
+  const blob = service.getContainerClient(LEDGER_CONTAINER).getBlobClient(ledgerBlob(GROUP));
+  if (!(await blob.exists())) return undefined;
+  const ledger = JSON.parse((await blob.downloadToBuffer()).toString('utf8')) as { decisionId: string };
+  return ledger.decisionId === '' ? undefined : ledger;
+}
+
 describe('the bundle of the function app', () => {
   test(
     'serves, with the SDKs of Azure in parts of their own',
     async () => {
-      const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const jwk = pair.publicKey.export({ format: 'jwk' });
-      const [seat] = topology.seats;
-      writeFileSync(
-        join(folder, 'anycast.yaml'),
-        JSON.stringify({ ...topology, seats: [{ ...seat, orderKeys: [{ kid: 'k1', jwk }] }] }),
-      );
-      const settings = {
-        ...environment,
-        ...{ ANYCAST_TOPOLOGY: join(folder, 'anycast.yaml'), ANYCAST_SEAT: seat?.name },
-        ANYCAST_ORDER_KEY: JSON.stringify({ ...pair.privateKey.export({ format: 'jwk' }), kid: 'k1' }),
-        ANYCAST_AGENT_CA: join(folder, 'ca.pem'),
-        ANYCAST_STORAGE: 'UseDevelopmentStorage=true',
-      };
-      const { description, refused } = await whileServing(settings, async (port) => {
+      const { description, refused } = await whileServing(seatSettings(), async (port) => {
         const origin = `http://127.0.0.1:${port}/api`;
         const described = await fetch(`${origin}/openapi.json`);
         return { description: await described.json(), refused: (await fetch(`${origin}/status`)).status };
@@ -95,6 +129,23 @@ describe('the bundle of the function app', () => {
       expect(bundleBytes(join(folder, 'app'))).toBeLessThan(4 * 1024 * 1024);
     },
     PATIENCE_MS,
+  );
+
+  test(
+    'takes a report and commits a ledger, with a storage client that lost the checksums nobody asks for',
+    async () => {
+      const token = await azure.token(REPORTER.name, { audience: seat.audience, lifetimeSeconds: 3600 });
+      const ledger = await whileServing(seatSettings(), async (port) => {
+        const answer = await fetch(`http://127.0.0.1:${port}/api/agents/${nva.name}/reports`, {
+          ...{ method: 'POST', body: firstReport() },
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        });
+        expect([answer.status, await answer.json()]).toMatchObject([200, { accepted: true }]);
+        return await until('a ledger that somebody decided on', committedLedger, PATIENCE_MS, 50);
+      });
+      expect(ledger).toMatchObject({ group: GROUP, seat: seat.name });
+    },
+    2 * PATIENCE_MS,
   );
 
   test(
