@@ -38,12 +38,20 @@ export function probesWanted(snapshot: Snapshot, config: EngineConfig, nowMs: nu
     .map(({ name }) => name);
 }
 
+type GroupNva = { readonly name: string; readonly region: string };
+/** A configuration never changes, so neither does the answer; each look asks more than once. */
+const grouped = new WeakMap<EngineConfig, readonly GroupNva[]>();
+
 /** All NVAs of regions that any vip of the group is in. */
-export function groupNvas(config: EngineConfig): { readonly name: string; readonly region: string }[] {
+export function groupNvas(config: EngineConfig): readonly GroupNva[] {
+  const known = grouped.get(config);
+  if (known !== undefined) return known;
   const members = new Set(config.vips.flatMap((vip) => vip.regions));
-  return config.topology.regions
+  const found = config.topology.regions
     .filter((region) => members.has(region.name))
     .flatMap((region) => region.nvas.map((nva) => ({ name: nva.name, region: region.name })));
+  grouped.set(config, found);
+  return found;
 }
 
 /** Looks at every NVA once. */

@@ -38,8 +38,17 @@ export interface DurableHostOptions {
 const STEPS_MAX = 200;
 /** As the SDK says it; made once, because a stack trace for every question costs more than the answer. */
 const NOT_FOUND = new Error('HTTP 404: no such instance');
-const copy = <T>(value: T): T =>
-  typeof value === 'object' && value !== null ? (JSON.parse(JSON.stringify(value)) as T) : value;
+
+/** As JSON would bring it back, without the text between: what has no place in JSON is lost here too. */
+function copy<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => (item === undefined ? null : copy(item))) as T;
+  const source = value as Record<string, unknown>;
+  if (typeof source.toJSON === 'function') return JSON.parse(JSON.stringify(value)) as T;
+  const made: Record<string, unknown> = {};
+  for (const key of Object.keys(source)) if (source[key] !== undefined) made[key] = copy(source[key]);
+  return made as T;
+}
 
 export class DurableHost {
   /** In the task hub: survives the process. */

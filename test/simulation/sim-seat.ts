@@ -2,10 +2,10 @@
 //
 // A look that would conclude nothing is left out: `isIdle` asks the product's own `look` whether it would. Everything
 // that decides, commits, delivers or proves runs as on Azure: driven orchestrations, activities over ports that fail.
-import { look, nvasBehind } from '../../functions/decision.ts';
+import { type Look, look, nvasBehind } from '../../functions/decision.ts';
 import { nvasOf, type Plane } from '../../functions/deployment.ts';
 import { findDrift } from '../../functions/drift.ts';
-import { probesWanted } from '../../functions/engine/evidence.ts';
+import { PROBE_PERIODS, probesWanted } from '../../functions/engine/evidence.ts';
 import { baseOf } from '../../functions/engine/rows.ts';
 import type { Snapshot } from '../../functions/engine/types.ts';
 import { leaseIdOf } from '../../functions/lead.ts';
@@ -30,7 +30,7 @@ import type { Seat } from '../../shared/topology-schema.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
 import { DurableHost, type Orchestrator } from './durable-host.ts';
 import { activitiesOf, createReports, createSeatPlane, type Outside, type SimReports } from './seat-ports.ts';
-import { neverAging, readsTheSame, senderOf } from './seat-quiet.ts';
+import { holdsTheSame, LATER_MS, neverAging, neverStale, readsTheSame, reportsOf, senderOf } from './seat-quiet.ts';
 import { GROUP } from './stores.ts';
 import { Process } from './wires.ts';
 
@@ -43,6 +43,9 @@ export interface SeatOwner extends Outside {
 
 /** However quiet it is, somebody looks this often. */
 const QUIET_MS_MAX = 60_000;
+
+/** What a look came out of; one that finds the very same need not be made. */
+type Basis = readonly unknown[];
 
 export class SimSeat {
   readonly process: Process;
@@ -58,7 +61,9 @@ export class SimSeat {
   #memory: ReportMemory = newReportMemory();
   /** Until then a look at what is known comes out as the last one did, unless one of `#quietOn` is replaced. */
   #quietUntilMs = 0;
-  #quietOn: readonly unknown[] = [];
+  #quietOn: Basis = [];
+  /** Nothing would come of reading the same routes of Route Server anew. */
+  #outlivesReading = false;
   #parsed: { text: string; ledger: Ledger | undefined } = { text: '', ledger: undefined };
 
   constructor(owner: SeatOwner, seat: Seat) {
@@ -122,6 +127,7 @@ export class SimSeat {
   /** What the HTTP trigger answers; a report that changes nothing for anybody is only stored. */
   async hear(report: Report | ObserverReport): Promise<ReportAnswer> {
     if (this.hearNoNews(report)) return { accepted: true };
+    this.#quietUntilMs = 0;
     const body = new TextEncoder().encode(JSON.stringify(report));
     const name = senderOf(report);
     const response = await takeReport(this.#memory)({
@@ -160,7 +166,7 @@ export class SimSeat {
     const { reportMs } = this.plane.deployment.configOf(GROUP);
     if (known?.bootId !== report.bootId || report.seq <= known.seq) return false;
     if (nowMs - known.storedAtMs < reportMs / 2) return false;
-    if (this.#isAnyLate(nowMs, 1.1 * reportMs)) return false;
+    if (this.#isAnyLate(nowMs, 1.1 * reportMs + 1)) return false;
     if (!('nva' in report)) return true;
     const ledger = this.#ledgerNow();
     if (ledger === undefined) return false;
@@ -181,7 +187,7 @@ export class SimSeat {
 
   #isAnyLate(nowMs: number, lateMs: number): boolean {
     const { reports } = this.evidence.current;
-    for (const nva in reports) if (nowMs - (reports[nva]?.receivedAtMs ?? 0) > lateMs) return true;
+    for (const nva in reports) if (nowMs - (reports[nva]?.receivedAtMs ?? 0) >= lateMs) return true;
     return false;
   }
 
@@ -240,7 +246,7 @@ export class SimSeat {
     const basis = isLeader ? [ledger, stores.shared.proofs] : [];
     const isSame = basis.length === this.#quietOn.length && basis.every((part, i) => part === this.#quietOn[i]);
     if (nowMs < this.#quietUntilMs && isSame) {
-      if (!this.#isAnyLate(nowMs, 1.5 * config.reportMs)) return true;
+      if (!this.#isAnyLate(nowMs, PROBE_PERIODS * config.reportMs)) return true;
     }
     this.#quietUntilMs = 0;
     const nvas = Object.fromEntries(
@@ -264,14 +270,26 @@ export class SimSeat {
     if (look({ ...at, snapshot }).change !== undefined) return false;
     const isWell = Object.keys(ledger.proofs).length === 0 && drift.length === 0 && ledger.policy.intents.length === 0;
     if (isWell) {
-      // The same with reports that never age: what is left are the times at which something is due by itself.
-      const due = look({ ...at, snapshot: { ...snapshot, nvas: neverAging(snapshot.nvas) } });
-      if (due.change === undefined) this.#rest(basis, Math.min(nowMs + QUIET_MS_MAX, due.decision.nextLookMs));
+      const learned = neverStale(snapshot.learned);
+      const later = { ...snapshot, nvas: neverAging(snapshot.nvas), learned };
+      const seen = { evidence: { ...evidence, reports: reportsOf(later) }, proofs: { ...sight.proofs, learned } };
+      this.#outlivesReading = findDrift(ledger, { ...sight, ...seen }, config, nowMs + LATER_MS).length === 0;
+      this.#restWhileDue(at, later, snapshot.learned, basis);
     }
     return true;
   }
 
-  #rest(basis: readonly unknown[], untilMs: number): void {
+  /** With reports that never age what is left are the times at which something is due by itself. */
+  #restWhileDue(at: Omit<Look, 'snapshot'>, snapshot: Snapshot, learned: Snapshot['learned'], basis: Basis): void {
+    let due = look({ ...at, snapshot });
+    if (due.change !== undefined) {
+      this.#outlivesReading = false;
+      due = look({ ...at, snapshot: { ...snapshot, learned } });
+    }
+    if (due.change === undefined) this.#rest(basis, Math.min(at.nowMs + QUIET_MS_MAX, due.decision.nextLookMs));
+  }
+
+  #rest(basis: Basis, untilMs: number): void {
     this.#quietOn = basis;
     this.#quietUntilMs = untilMs;
   }
@@ -288,10 +306,15 @@ export class SimSeat {
     const { stores, network, places, wires } = this.#owner;
     if (stores.confirmed.size > stores.shipped.size || Object.keys(ledger.proofs).length > 0) return false;
     if (!places.arm.isRunning || !wires.isFair(this.name, 'arm') || !this.#isStorageFair()) return false;
+    let isQuiet = this.#outlivesReading && this.#quietOn[1] === stores.shared.proofs;
     for (const { region, nva } of nvasOf(this.plane.deployment.configOf(GROUP))) {
-      if (this.nowMs() - (stores.shared.proofs.learned[nva.name]?.atMs ?? 0) < LEARNED_DRIFT_MS) continue;
-      stores.putLearned(nva.name, { atMs: this.nowMs(), peers: network.learned(region.name, nva.name) });
+      const known = stores.shared.proofs.learned[nva.name];
+      if (this.nowMs() - (known?.atMs ?? 0) < LEARNED_DRIFT_MS) continue;
+      const peers = network.learned(region.name, nva.name);
+      isQuiet &&= holdsTheSame(known?.peers, peers);
+      stores.putLearned(nva.name, { atMs: this.nowMs(), peers });
     }
+    if (isQuiet) this.#quietOn = [ledger, stores.shared.proofs];
     return !this.#wantsUpkeep(ledger);
   }
 
