@@ -42,17 +42,23 @@ interface Heard {
  */
 export interface ReportMemory {
   readonly heard: Map<string, Heard>;
+  /** Sources whose report is being written. */
+  readonly writing: Set<string>;
   readonly overdueCheckedAtMs: Map<string, number>;
   readonly viewWrittenAtMs: Map<string, number>;
   /** Newest order known to stand, by group. */
   readonly sequence: Map<string, { epoch: number; generation: number; readAtMs: number }>;
+  /** Groups whose newest order is being looked for. */
+  readonly looking: Set<string>;
 }
 
 export const newReportMemory = (): ReportMemory => ({
   heard: new Map(),
+  writing: new Set(),
   overdueCheckedAtMs: new Map(),
   viewWrittenAtMs: new Map(),
   sequence: new Map(),
+  looking: new Set(),
 });
 
 export const takeReport =
@@ -141,9 +147,16 @@ async function store(
   const key = `${name}|${report.group}`;
   const known = memory.heard.get(key);
   const halfPeriodMs = (plane.deployment.topology.timing.reportSeconds * 1000) / 2;
-  if (!report.transition && known?.bootId === report.bootId && nowMs - known.storedAtMs < halfPeriodMs) return false;
-  if ('nva' in report) await plane.reports.putReport(report.group, nowMs, report);
-  else await plane.reports.putObserverReport(report.group, nowMs, report);
+  if (!report.transition && known?.bootId === report.bootId) {
+    if (nowMs - known.storedAtMs < halfPeriodMs || memory.writing.has(key)) return false;
+  }
+  memory.writing.add(key);
+  try {
+    if ('nva' in report) await plane.reports.putReport(report.group, nowMs, report);
+    else await plane.reports.putObserverReport(report.group, nowMs, report);
+  } finally {
+    memory.writing.delete(key);
+  }
   memory.heard.delete(key);
   memory.heard.set(key, { bootId: report.bootId, seq: report.seq, storedAtMs: nowMs });
   const [oldest] = memory.heard.keys();
@@ -180,7 +193,10 @@ async function lookIfNeeded(
   await call.plane.ledger.writeView(group, toView(call.plane, heard, own?.decidedAtMs ?? null));
 }
 
-/** The newest order, when this NVA is behind: push and pull carry the same. */
+/**
+ * The newest order, when this NVA is behind: push and pull carry the same. One report of a group looks for it at a time;
+ * those that come meanwhile are answered by what is known, unless that is a period old.
+ */
 async function orderFor(
   plane: Plane,
   memory: ReportMemory,
@@ -189,9 +205,13 @@ async function orderFor(
 ): Promise<string | undefined> {
   const { reportMs } = plane.deployment.configOf(report.group);
   const known = memory.sequence.get(report.group);
-  const isFresh = known !== undefined && nowMs - known.readAtMs < reportMs / 2;
+  const freshMs = memory.looking.has(report.group) ? reportMs : reportMs / 2;
+  const isFresh = known !== undefined && nowMs - known.readAtMs < freshMs;
   if (isFresh && compareSequence(report.order, known) >= 0) return undefined;
-  const ready = await deliverable(plane, report.group, report.nva, report.order);
+  memory.looking.add(report.group);
+  const ready = await deliverable(plane, report.group, report.nva, report.order).finally(() =>
+    memory.looking.delete(report.group),
+  );
   if (ready.type === 'none') return undefined;
   memory.sequence.set(report.group, { ...ready.sequence, readAtMs: nowMs });
   return ready.type === 'order' ? ready.jws : undefined;

@@ -1,9 +1,6 @@
 // Azurite as a child process on free ports, for tests of what talks to storage.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 /** Azurite's published account. */
 const ACCOUNT = 'devstoreaccount1';
@@ -20,10 +17,9 @@ export interface Azurite {
 }
 
 export async function startAzurite(): Promise<Azurite> {
-  const directory = mkdtempSync(join(tmpdir(), 'azurite-'));
   const script = createRequire(import.meta.url).resolve('azurite/dist/src/azurite.js');
   const ports = ['--blobPort', '0', '--queuePort', '0', '--tablePort', '0'];
-  const flags = ['--location', directory, '--disableTelemetry', '--skipApiVersionCheck', '--silent'];
+  const flags = ['--inMemoryPersistence', '--disableTelemetry', '--skipApiVersionCheck', '--silent'];
   const child = spawn(process.execPath, [script, ...ports, ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   const found = await portsOf(child);
   const endpoint = (service: string) => `http://127.0.0.1:${found.get(service)}/${ACCOUNT}`;
@@ -39,7 +35,6 @@ export async function startAzurite(): Promise<Azurite> {
       child.kill('SIGCONT');
       child.kill('SIGKILL');
       await gone;
-      rmSync(directory, { recursive: true, force: true });
     },
   };
 }
