@@ -30,7 +30,7 @@ import type { Seat } from '../../shared/topology-schema.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
 import { DurableHost, type Orchestrator } from './durable-host.ts';
 import { activitiesOf, createReports, createSeatPlane, type Outside, type SimReports } from './seat-ports.ts';
-import { holdsTheSame, LATER_MS, neverAging, neverStale, readsTheSame, reportsOf, senderOf } from './seat-quiet.ts';
+import { LATER_MS, neverAging, neverStale, readsTheSame, reportsOf, senderOf } from './seat-quiet.ts';
 import { GROUP } from './stores.ts';
 import { Process } from './wires.ts';
 
@@ -42,7 +42,7 @@ export interface SeatOwner extends Outside {
 }
 
 /** However quiet it is, somebody looks this often. */
-const QUIET_MS_MAX = 60_000;
+const QUIET_MS_MAX = 5 * 60_000;
 
 /** What a look came out of; one that finds the very same need not be made. */
 type Basis = readonly unknown[];
@@ -243,7 +243,7 @@ export class SimSeat {
     const nowMs = this.nowMs();
     const isLeader = stores.lease.id === this.leaseId;
     // A follower only asks who is silent.
-    const basis = isLeader ? [ledger, stores.shared.proofs] : [];
+    const basis = isLeader ? this.#basisOf(ledger) : [];
     const isSame = basis.length === this.#quietOn.length && basis.every((part, i) => part === this.#quietOn[i]);
     if (nowMs < this.#quietUntilMs && isSame) {
       if (!this.#isAnyLate(nowMs, PROBE_PERIODS * config.reportMs)) return true;
@@ -257,7 +257,7 @@ export class SimSeat {
     );
     if (probesWanted({ nvas } as unknown as Snapshot, config, nowMs).length > 0) return false;
     if (!isLeader) {
-      this.#rest(basis, nowMs + QUIET_MS_MAX);
+      this.#rest([], nowMs + QUIET_MS_MAX);
       return true;
     }
     if (ledger.seat !== this.name || compareSequence(newestReported(evidence), ledger) > 0) return false;
@@ -274,19 +274,25 @@ export class SimSeat {
       const later = { ...snapshot, nvas: neverAging(snapshot.nvas), learned };
       const seen = { evidence: { ...evidence, reports: reportsOf(later) }, proofs: { ...sight.proofs, learned } };
       this.#outlivesReading = findDrift(ledger, { ...sight, ...seen }, config, nowMs + LATER_MS).length === 0;
-      this.#restWhileDue(at, later, snapshot.learned, basis);
+      this.#restWhileDue(at, later, snapshot.learned);
     }
     return true;
   }
 
   /** With reports that never age what is left are the times at which something is due by itself. */
-  #restWhileDue(at: Omit<Look, 'snapshot'>, snapshot: Snapshot, learned: Snapshot['learned'], basis: Basis): void {
+  #restWhileDue(at: Omit<Look, 'snapshot'>, snapshot: Snapshot, learned: Snapshot['learned']): void {
     let due = look({ ...at, snapshot });
     if (due.change !== undefined) {
       this.#outlivesReading = false;
       due = look({ ...at, snapshot: { ...snapshot, learned } });
     }
-    if (due.change === undefined) this.#rest(basis, Math.min(at.nowMs + QUIET_MS_MAX, due.decision.nextLookMs));
+    if (due.change !== undefined) return;
+    this.#rest(this.#basisOf(at.ledger), Math.min(at.nowMs + QUIET_MS_MAX, due.decision.nextLookMs));
+  }
+
+  #basisOf(ledger: Ledger): Basis {
+    const { proofs, proved } = this.#owner.stores.shared;
+    return [ledger, this.#outlivesReading ? proved : proofs];
   }
 
   #rest(basis: Basis, untilMs: number): void {
@@ -306,15 +312,10 @@ export class SimSeat {
     const { stores, network, places, wires } = this.#owner;
     if (stores.confirmed.size > stores.shipped.size || Object.keys(ledger.proofs).length > 0) return false;
     if (!places.arm.isRunning || !wires.isFair(this.name, 'arm') || !this.#isStorageFair()) return false;
-    let isQuiet = this.#outlivesReading && this.#quietOn[1] === stores.shared.proofs;
     for (const { region, nva } of nvasOf(this.plane.deployment.configOf(GROUP))) {
-      const known = stores.shared.proofs.learned[nva.name];
-      if (this.nowMs() - (known?.atMs ?? 0) < LEARNED_DRIFT_MS) continue;
-      const peers = network.learned(region.name, nva.name);
-      isQuiet &&= holdsTheSame(known?.peers, peers);
-      stores.putLearned(nva.name, { atMs: this.nowMs(), peers });
+      if (this.nowMs() - (stores.shared.proofs.learned[nva.name]?.atMs ?? 0) < LEARNED_DRIFT_MS) continue;
+      stores.putLearned(nva.name, { atMs: this.nowMs(), peers: network.learned(region.name, nva.name) });
     }
-    if (isQuiet) this.#quietOn = [ledger, stores.shared.proofs];
     return !this.#wantsUpkeep(ledger);
   }
 

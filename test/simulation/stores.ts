@@ -5,6 +5,7 @@ import type { LearnedEvidence } from '../../functions/engine/types.ts';
 import { LEASE_SECONDS } from '../../functions/limits.ts';
 import type { LedgerStore, Outbox, ProofStore, StoredProofs, StoredSeatView } from '../../functions/ports.ts';
 import type { AuditRecord } from '../../shared/audit.ts';
+import { holdsTheSame } from './seat-quiet.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface Stores {
@@ -20,7 +21,12 @@ export interface Stores {
   /** By EventId: the table of Log Analytics, after de-duplication. */
   readonly shipped: Map<string, AuditRecord>;
   /** What any seat would read now: replaced, never changed. */
-  readonly shared: { proofs: StoredProofs; readonly views: ReadonlyMap<string, StoredSeatView> };
+  readonly shared: {
+    proofs: StoredProofs;
+    /** The proofs as of when they last told something else, however often they were read since. */
+    proved: StoredProofs;
+    readonly views: ReadonlyMap<string, StoredSeatView>;
+  };
   /** Who holds the lease, and until when. */
   readonly lease: { id: string; untilMs: number };
   /** Backups of the ledger, oldest first. */
@@ -49,7 +55,8 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
   const backups: { atMs: number; text: string }[] = [];
   const views = new Map<string, StoredSeatView>();
   const putView = (view: StoredSeatView) => void views.set(view.seat, view);
-  const shared: Stores['shared'] = { proofs: { proofs: [], learned: {}, peerStatus: {} }, views };
+  const none: StoredProofs = { proofs: [], learned: {}, peerStatus: {} };
+  const shared: Stores['shared'] = { proofs: none, proved: none, views };
   const watchedLedger: MemoryLedger = {
     ...ledger,
     async hold(group, leaseId) {
@@ -85,6 +92,7 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
   const putLearned: Stores['putLearned'] = (nva, evidence) => {
     const { learned } = shared.proofs;
     shared.proofs = { ...shared.proofs, learned: { ...learned, [nva]: evidence } };
+    if (!holdsTheSame(learned[nva]?.peers, evidence.peers)) shared.proved = shared.proofs;
   };
   const renew = (leaseId: string) => {
     // In memory the lease is renewed before the promise is there.
@@ -108,18 +116,22 @@ export function createStores(timeline: Timeline, watch: StoreWatch): Stores {
 
 /** Proofs of the one group there is; what a reader got never changes under its hands. */
 function createProofs(shared: Stores['shared'], putLearned: Stores['putLearned']): ProofStore {
+  const put = (proofs: StoredProofs): void => {
+    shared.proofs = proofs;
+    shared.proved = proofs;
+  };
   return {
     async putProof(_group, proof) {
       const { proofs } = shared.proofs;
       const others = proofs.filter((known) => known.vip !== proof.vip || known.region !== proof.region);
-      shared.proofs = { ...shared.proofs, proofs: [...others, proof] };
+      put({ ...shared.proofs, proofs: [...others, proof] });
     },
     putLearned: async (_group, nva, evidence) => putLearned(nva, evidence),
     async putApps(_group, seat, apps) {
-      shared.proofs = { ...shared.proofs, apps: { ...shared.proofs.apps, [seat]: apps } };
+      put({ ...shared.proofs, apps: { ...shared.proofs.apps, [seat]: apps } });
     },
     async putPeerStatus(_group, region, status) {
-      shared.proofs = { ...shared.proofs, peerStatus: { ...shared.proofs.peerStatus, [region]: status } };
+      put({ ...shared.proofs, peerStatus: { ...shared.proofs.peerStatus, [region]: status } });
     },
     read: async () => shared.proofs,
   };
