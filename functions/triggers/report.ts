@@ -42,8 +42,8 @@ interface Heard {
  */
 export interface ReportMemory {
   readonly heard: Map<string, Heard>;
-  /** Sources whose report is being written. */
-  readonly writing: Set<string>;
+  /** Since when a source's report is being written. */
+  readonly writing: Map<string, number>;
   readonly overdueCheckedAtMs: Map<string, number>;
   readonly viewWrittenAtMs: Map<string, number>;
   /** Newest order known to stand, by group. */
@@ -54,7 +54,7 @@ export interface ReportMemory {
 
 export const newReportMemory = (): ReportMemory => ({
   heard: new Map(),
-  writing: new Set(),
+  writing: new Map(),
   overdueCheckedAtMs: new Map(),
   viewWrittenAtMs: new Map(),
   sequence: new Map(),
@@ -147,10 +147,10 @@ async function store(
   const key = `${name}|${report.group}`;
   const known = memory.heard.get(key);
   const halfPeriodMs = (plane.deployment.topology.timing.reportSeconds * 1000) / 2;
-  if (!report.transition && known?.bootId === report.bootId) {
-    if (nowMs - known.storedAtMs < halfPeriodMs || memory.writing.has(key)) return false;
-  }
-  memory.writing.add(key);
+  // A write that hangs does not keep later reports away for longer than one that is done.
+  const newestMs = Math.max(known?.storedAtMs ?? 0, memory.writing.get(key) ?? 0);
+  if (!report.transition && known?.bootId === report.bootId && nowMs - newestMs < halfPeriodMs) return false;
+  memory.writing.set(key, nowMs);
   try {
     if ('nva' in report) await plane.reports.putReport(report.group, nowMs, report);
     else await plane.reports.putObserverReport(report.group, nowMs, report);

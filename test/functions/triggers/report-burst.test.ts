@@ -73,7 +73,7 @@ async function takeOrder(seq: number): Promise<void> {
   world.nowMs += 2000;
 }
 
-test('reports that come while one of their NVA is written are not written beside it, a transition is', async () => {
+test('reports that come while one of their NVA is written are not written beside it, a transition and a later one are', async () => {
   await takeOrder(1);
   calls.putReport = 0;
   const release = hold('putReport');
@@ -82,9 +82,12 @@ test('reports that come while one of their NVA is written are not written beside
   await Promise.all(others);
   expect(calls.putReport).toBe(1);
   const transition = send(14, true);
+  await until('a transition is written at once', () => calls.putReport === 2, PATIENCE_MS);
+  world.nowMs += world.plane.deployment.configOf(GROUP).reportMs;
+  const later = send(15);
+  await until('a later report is written though the first write hangs', () => calls.putReport === 3, PATIENCE_MS);
   release();
-  await Promise.all([first, transition]);
-  expect(calls.putReport).toBe(2);
+  await Promise.all([first, transition, later]);
 });
 
 test('a write that fails does not stand in the way of the next', async () => {
