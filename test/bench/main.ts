@@ -38,6 +38,10 @@ const BENCHES: Readonly<Record<string, BenchEntry>> = {
   decide: { group: 'control', load: async () => (await import('./decide.ts')).benchDecide },
   reports: { group: 'control', load: async () => (await import('./reports.ts')).benchReports },
   host: { group: 'control', load: async () => (await import('./host.ts')).benchHost },
+  'crash-points': {
+    group: 'control',
+    load: async () => (await import('./crash-points.ts')).benchCrashPoints,
+  },
   backfill: { group: 'control', load: async () => (await import('./backfill.ts')).benchBackfill },
   simulation: { group: 'control', load: async () => (await import('./simulation.ts')).benchSimulation },
   silence: { group: 'control', load: async () => (await import('./silence.ts')).benchSilence },

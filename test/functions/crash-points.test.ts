@@ -1,6 +1,8 @@
 // Kills the process before and after every single call of evaluate, operation, drill and shipping; nothing may be lost,
-// doubled or left out. CRASH_POINTS=all kills at every call, an ordinary run at a spread of them. What a crash interrupts is an activity: the durable host runs it again from its beginning.
-import { describe, expect, test } from '@jest/globals';
+// doubled or left out. CRASH_POINTS=all kills at every call, an ordinary run at a spread of them; CRASH_POINTS_FILE is
+// told how many. What a crash interrupts is an activity: the durable host runs it again from its beginning.
+import { writeFileSync } from 'node:fs';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { auditAhead } from '../../functions/activities/audit-ahead.ts';
 import { decideAndCommit } from '../../functions/activities/decide-and-commit.ts';
 import { deliverOrder } from '../../functions/activities/deliver-order.ts';
@@ -230,6 +232,12 @@ function pointsOf(calls: number, when: Kill['when']): number[] {
   return [...new Set(all.slice(0, POINTS_MAX).map((_, i) => 1 + Math.floor(i * stride + offset)))];
 }
 
+let kills = 0;
+afterAll(() => {
+  const file = process.env.CRASH_POINTS_FILE;
+  if (file !== undefined) writeFileSync(file, String(kills));
+});
+
 describe.each(STORIES)('%s', (_name, story, check) => {
   test('killed before or after any of its calls ends as if it had not been', async () => {
     const { run, output } = await tell(story, { at: 0, when: 'before' });
@@ -239,6 +247,7 @@ describe.each(STORIES)('%s', (_name, story, check) => {
     for (const when of ['before', 'after'] as const) {
       for (const at of pointsOf(run.calls, when)) {
         const killed = await tell(story, { at, when });
+        kills += 1;
         try {
           check(killed.run, killed.output);
           checkChain(killed.run);
