@@ -24,6 +24,8 @@ const SERVED_MS = 45_000;
 /** The other seat decides within this time of the leader's death. */
 const TAKEOVER_MS = 30_000;
 const POLL_MS = 100;
+/** A seat that has just started on a busy machine takes its time to answer. */
+const HEALTH_MS = 5000;
 
 /** Of these one at a time: the other region can always serve. */
 const USER_FAULTS = ['app-crash', 'app-hang', 'app-errors', 'nva-crash', 'nva-freeze', 'session-down'] as const;
@@ -186,11 +188,17 @@ interface Health {
 async function healthOf(lab: Lab, seat: string): Promise<Health | undefined> {
   const url = lab.topology.seats.find((one) => one.name === seat)?.url;
   try {
-    const response = await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(2000) });
+    const response = await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(HEALTH_MS) });
     return (await response.json()) as Health;
   } catch {
     return undefined;
   }
+}
+
+/** As any seat tells it: one of them may be starting, or too busy to answer in time. */
+async function leaderOf(lab: Lab, seats: readonly string[]): Promise<string | undefined> {
+  const healths = await Promise.all(seats.map((seat) => healthOf(lab, seat)));
+  return healths.find((health) => typeof health?.leader === 'string')?.leader ?? undefined;
 }
 
 async function until<T>(look: () => Promise<T | undefined>, boundMs: number): Promise<T | undefined> {
@@ -233,13 +241,11 @@ async function stirLeader(watch: KillWatch): Promise<string> {
 async function killLeader(watch: KillWatch): Promise<{ told: string; tookMs: number | undefined }> {
   const { lab, patience } = watch.chaos;
   const names = lab.topology.seats.map((seat) => seat.name);
-  const leader = await until(
-    async () => (await healthOf(lab, names[0] ?? ''))?.leader ?? undefined,
-    patience * TAKEOVER_MS,
-  );
+  const leader = await until(() => leaderOf(lab, names), patience * TAKEOVER_MS);
   const other = names.find((name) => name !== leader);
   const fault = parseFault({ kind: 'control-crash', seat: leader }, lab.topology);
-  if (leader === undefined || other === undefined || !fault.ok) throw new Error(`nobody to kill: ${leader}`);
+  if (leader === undefined || other === undefined || !fault.ok)
+    return { told: `nobody to kill: no seat named a leader`, tookMs: undefined };
   const moment = await stirLeader(watch);
   const begun = await lab.faults.begin(fault.value);
   if (!begun.ok) throw new Error(begun.error.detail);
