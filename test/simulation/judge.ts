@@ -4,7 +4,9 @@ import type { AuditRecord } from '../../shared/audit.ts';
 import type { Order } from '../../shared/order.ts';
 import type { Topology, Vip } from '../../shared/topology-schema.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
+import { ledgerIn, rowsText } from './judged-texts.ts';
 import type { Network } from './network.ts';
+import { hasRoom } from './rest.ts';
 import type { SimAgent } from './sim-agent.ts';
 import type { SimSeat } from './sim-seat.ts';
 import type { Timeline } from './timeline.ts';
@@ -104,10 +106,8 @@ export class Judge {
           `${watch.vip.name}: ${by ?? 'NOBODY'} answers (${this.#options.network.pathsText(watch.vip.prefix)})`,
         );
       watch.servedBy = by;
-      if (isServed && watch.unservedSinceMs !== null) {
-        this.outageMs += nowMs - watch.unservedSinceMs;
-        watch.unservedSinceMs = null;
-      } else if (!isServed) watch.unservedSinceMs ??= nowMs;
+      if (isServed) watch.unservedSinceMs = null;
+      else watch.unservedSinceMs ??= nowMs;
       if (this.#options.network.isHeld(watch.vip.prefix)) watch.absentSinceMs = null;
       else watch.absentSinceMs ??= nowMs;
     }
@@ -175,7 +175,7 @@ export class Judge {
   }
 
   #checkOutage(watch: VipWatch): void {
-    const { timeline, routeChangeMs, holdMs, network, agents } = this.#options;
+    const { timeline, topology, routeChangeMs, holdMs, network, agents } = this.#options;
     const fit = this.#fitSince(watch);
     if (watch.unservedSinceMs === null || fit === undefined) return;
     // Somebody forced users onto a region that does not work: that is his own outage.
@@ -186,10 +186,11 @@ export class Judge {
     const hops = network.nextHops(watch.vip.prefix).flatMap((name) => agents.get(name) ?? []);
     const isReflex = hops.every((agent) => agent.process.isRunning && agent.upSinceMs < timeline.nowMs - lastedMs);
     const isSilent = timeline.nowMs - this.#lastSilentMs < holdMs + 60_000;
-    const judgement = this.#canJudge(fit.region) ? JUDGEMENT_MS : Number.POSITIVE_INFINITY;
-    const boundMs = (isReflex && !isSilent ? REFLEX_MS : Math.min(holdMs, judgement)) + routeChangeMs + SLACK_MS;
-    if (lastedMs < boundMs) return;
+    const canJudge = this.#canJudge(fit.region) && hasRoom(watch.vip, topology);
     const kind = isReflex && !isSilent ? 'reflex' : 'judgement or hold time';
+    const noticedMs = kind === 'reflex' ? REFLEX_MS : canJudge ? Math.min(holdMs, JUDGEMENT_MS) : holdMs;
+    const boundMs = noticedMs + routeChangeMs + SLACK_MS;
+    if (lastedMs < boundMs) return;
     this.breach(
       'outage',
       `${watch.vip.name} unanswered for ${lastedMs} ms though ${fit.region} is fit (bound ${boundMs} ms, ${kind}; ${network.pathsText(watch.vip.prefix)})`,
@@ -267,13 +268,20 @@ export class Judge {
     }
     if (!MOVES.has(kind) || before === undefined || seat === undefined) return;
     this.moves += 1;
-    if (record.ActorType === 'automation') this.#checkFresh(record, after, seat);
-    if (kind === 'takeover') this.#checkAlarm(record, before);
-    else this.#checkPacing(record, before);
-    if (record.ActorType === 'automation') this.#checkBudget(record, before, kind);
+    // Members that go below a lost one are nobody's choice, and it is not to them alone that users move.
+    if (record.Reason === 'member-lost') this.#checkLoss(record);
+    else this.#checkMove(record, kind, before, after, seat);
     // Trust, and what was waiting for it, may come in one commit.
     if (!before.policy.trusted && !after.policy.trusted)
       this.breach('untrusted ledger', `${kind} ${record.Vip} to ${record.Region}`);
+  }
+
+  #checkMove(record: AuditRecord, kind: string, before: Ledger, after: Ledger, seat: SimSeat): void {
+    if (kind === 'takeover') this.#checkAlarm(record, before);
+    else this.#checkPacing(record, before);
+    if (record.ActorType !== 'automation') return;
+    this.#checkFresh(record, after, seat);
+    this.#checkBudget(record, before, kind);
   }
 
   /** No automatic move to a region without fresh health. */
@@ -297,11 +305,20 @@ export class Judge {
 
   /** Nothing is broken and has not been for long: whatever it was that moved users, it was wrong. */
   #checkAlarm(record: AuditRecord, before: Ledger): void {
-    const calmSinceMs = this.#options.calmSinceMs();
     const acting = before.policy.vips[record.Vip]?.acting ?? '';
-    if (calmSinceMs === undefined || this.#options.timeline.nowMs - calmSinceMs < CALM_MS) return;
-    if (!this.#isDown(record.Vip, acting))
+    if (this.#isCalm() && !this.#isDown(record.Vip, acting))
       this.breach('false alarm', `${acting} was well when ${record.Region} took over`);
+  }
+
+  /** As a false alarm: with nothing broken for long no member is lost. */
+  #checkLoss({ Vip }: AuditRecord): void {
+    const members = this.#options.topology.vips.find(({ name }) => name === Vip)?.regions ?? [];
+    if (this.#isCalm() && !members.some((region) => this.#isDown(Vip, region)))
+      this.breach('false alarm', `every member of ${Vip} was well when one counted as lost`);
+  }
+
+  #isCalm(): boolean {
+    return this.#options.timeline.nowMs - (this.#options.calmSinceMs() ?? Number.POSITIVE_INFINITY) >= CALM_MS;
   }
 
   /** A planned change of a region keeps its distance from the change of its wire before. */
@@ -348,8 +365,6 @@ export class Judge {
     if (!isJoined) this.#automatic.push({ atMs: nowMs, cause });
   }
 
-  // ---------------------------------------------------------------- what agents do
-
   onWire(agent: SimAgent, prefix: string): void {
     const key = `${agent.name} ${prefix}`;
     const times = this.#wireChanges.get(key) ?? [];
@@ -383,16 +398,3 @@ export class Judge {
       this.breach('order lifetime', `${agent.name} applied ${sequence}, ${ageMs} ms old`);
   }
 }
-
-/** Undefined for none, and for one that somebody has spoilt. */
-function ledgerIn(text: string): Ledger | undefined {
-  try {
-    return JSON.parse(text) as Ledger;
-  } catch {
-    return undefined;
-  }
-}
-
-/** What an order makes an NVA do: its times and the wish to ignore failures aside, which ends by itself. */
-const rowsText = (order: Order): string =>
-  JSON.stringify(order.vips.map(({ vip, state, rung, prepend }) => [vip, state, rung, prepend]));

@@ -158,7 +158,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'functions/deliverable.ts',
     from: 'if (last !== undefined && !(await isConfirmed(plane, group, last)))',
     to: 'if (last === undefined && group === "")',
-    seeds: [3],
+    seeds: [8],
     kinds: ['storage-slow', 'bad-weather', 'app-crash', 'seat-kill'],
   },
   {
@@ -167,7 +167,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'functions/deliverable.ts',
     from: 'if (ledger.chain.index < 0) return',
     to: 'if (ledger.chain.index < -1) return',
-    seeds: [3],
+    seeds: [9],
   },
   {
     name: 'same-epoch',
@@ -203,5 +203,29 @@ export const MUTANTS: readonly Mutant[] = [
     from: '  return !(await plane.outbox.has(group, first));',
     to: '  return true;',
     seeds: [12],
+  },
+  {
+    name: 'survivors-idle',
+    removes: 'the other NVAs of a region go below the lost one',
+    file: 'functions/engine/survivors.ts',
+    from: 'if (nvas.length < 2) return;',
+    to: 'if (nvas.length < 200) return;',
+    seeds: [365, 538],
+  },
+  {
+    name: 'lost-not-undercut',
+    removes: 'the other members of active-active go below the lost one',
+    file: 'functions/engine/active-active.ts',
+    from: 'if (lost.length > 0) return goBelow',
+    to: 'if (lost.length > 100) return goBelow',
+    seeds: [24, 261],
+  },
+  {
+    name: 'members-uneven',
+    removes: 'members of active-active come back to one rung',
+    file: 'functions/engine/active-active.ts',
+    from: '  levelOut(vr, members);\n',
+    to: '',
+    seeds: [9],
   },
 ];

@@ -70,15 +70,19 @@ export interface Plan {
 const MINUTE_MS = 60_000;
 /** Faults fall into the first part of a story; the rest is for coming back. */
 const FAULTS_SHARE = 0.4;
-/** Seed of what is drawn apart. */
+/** Seeds of what is drawn apart. */
 const RARE = 0x1ed6e5;
+const WIDE = 0x3a11ed;
+/** Stories with several NVAs in a region, with active-active, or with both. */
+const WIDE_SHARE = 1 / 5;
 const contoso: unknown = parse(readFileSync('infra/examples/contoso.yaml', 'utf8'));
 
 /** @param kinds faults to draw from; absent: all. */
 export function makePlan(seed: number, minutes: number, kinds?: readonly FaultKind[]): Plan {
   const random = createRandom(seed);
   const rare = createRandom(seed ^ RARE);
-  const topology = makeTopology(random);
+  const wide = createRandom(seed ^ WIDE);
+  const topology = makeTopology(random, kinds === undefined && wide.chance(WIDE_SHARE) ? wide : undefined);
   const endMs = minutes * MINUTE_MS;
   const faultsEndMs = endMs * FAULTS_SHARE;
   const faults = [
@@ -108,7 +112,7 @@ export function makePlan(seed: number, minutes: number, kinds?: readonly FaultKi
 
 // ---------------------------------------------------------------- the deployment
 
-function makeTopology(random: Random): Topology {
+function makeTopology(random: Random, wide: Random | undefined): Topology {
   // biome-ignore lint/suspicious/noExplicitAny: a plain object on its way to the schema.
   const draft: any = structuredClone(contoso);
   if (random.chance(0.35)) addThirdRegion(draft);
@@ -133,6 +137,7 @@ function makeTopology(random: Random): Topology {
     flapPenalty: { halfLifeSeconds: 120 },
   };
   if (random.chance(0.3)) draft.observers = [];
+  if (wide !== undefined) widen(draft, wide);
   const topology = topologySchema.parse(draft);
   const refusals = findRefusals(topology);
   if (refusals.length > 0) throw new Error(JSON.stringify(refusals));
@@ -149,6 +154,23 @@ function addThirdRegion(draft: any): void {
     .replaceAll('65101', '65201');
   draft.regions.push(JSON.parse(text));
   draft.addressSpaces.azure.push('10.3.0.0/16');
+}
+
+/** Three regions with several NVAs each do not fit under the longest path that a circuit takes. */
+// biome-ignore lint/suspicious/noExplicitAny: as above.
+function widen(draft: any, random: Random): void {
+  const isActiveActive = draft.regions.length > 2 || random.chance(0.5);
+  if (isActiveActive) {
+    draft.vips[0].mode = 'active-active';
+    draft.transport.circuits = random.pick(['shared', 'separate']);
+  }
+  if (draft.regions.length > 2 || (isActiveActive && random.chance(0.5))) return;
+  draft.prepend.step = 5;
+  for (const { nvas } of draft.regions) {
+    const second = JSON.stringify(nvas[0]).replaceAll('-nva-1', '-nva-2').replaceAll('.1.4', '.1.5');
+    nvas.push({ ...JSON.parse(second), asn: nvas[0].asn + 1 });
+  }
+  for (const vip of draft.vips) vip.nvas = random.pick(['all', 'one']);
 }
 
 // ---------------------------------------------------------------- what breaks

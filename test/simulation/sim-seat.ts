@@ -41,6 +41,8 @@ export interface SeatOwner extends Outside {
   readonly counts: { looks: number; idle: number };
 }
 
+/** Silence this old is no news: a report of somebody else starts no look because of it, as the report trigger has it. */
+const NEWS_PERIODS = 4;
 /** However quiet it is, somebody looks this often. */
 const QUIET_MS_MAX = 5 * 60_000;
 
@@ -166,7 +168,7 @@ export class SimSeat {
     const { reportMs } = this.plane.deployment.configOf(GROUP);
     if (known?.bootId !== report.bootId || report.seq <= known.seq) return false;
     if (nowMs - known.storedAtMs < reportMs / 2) return false;
-    if (this.#isAnyLate(nowMs, 1.1 * reportMs + 1)) return false;
+    if (this.#isAnyLate(nowMs, 1.1 * reportMs + 1, NEWS_PERIODS * reportMs)) return false;
     if (!('nva' in report)) return true;
     const ledger = this.#ledgerNow();
     if (ledger === undefined) return false;
@@ -185,9 +187,12 @@ export class SimSeat {
     return report.vips.every((vip, i) => vip.failures === 0 && vip.answeredBy === known?.[i]?.answeredBy);
   }
 
-  #isAnyLate(nowMs: number, lateMs: number): boolean {
+  #isAnyLate(nowMs: number, lateMs: number, untilMs = Number.POSITIVE_INFINITY): boolean {
     const { reports } = this.evidence.current;
-    for (const nva in reports) if (nowMs - (reports[nva]?.receivedAtMs ?? 0) >= lateMs) return true;
+    for (const nva in reports) {
+      const ageMs = nowMs - (reports[nva]?.receivedAtMs ?? 0);
+      if (ageMs >= lateMs && ageMs < untilMs) return true;
+    }
     return false;
   }
 

@@ -3,12 +3,11 @@
 import type { Ledger } from '../../functions/ledger.ts';
 import { ORCHESTRATIONS } from '../../functions/orchestrators/names.ts';
 import { verifyChain } from '../../infra/lab/audit-check.ts';
-import { baseRung } from '../../shared/ladder.ts';
-import { ladderOf } from '../../shared/topology.ts';
 import { compareSequence } from '../../shared/vocabulary.ts';
 import { scheduleFaults } from './breakage.ts';
 import type { Violation } from './judge.ts';
 import { type FaultKind, makePlan } from './plan.ts';
+import { restOf } from './rest.ts';
 import { GROUP } from './stores.ts';
 import { SimWorld } from './world.ts';
 
@@ -140,14 +139,15 @@ function judgeRanking(world: SimWorld, ledger: Ledger, breach: (detail: string) 
     const policy = ledger.policy.vips[vip.name];
     if (policy === undefined) continue;
     const first = vip.regions[0] ?? '';
-    if (vip.failback.mode === 'auto' && policy.acting !== first)
+    if (vip.mode === 'primary-backup' && vip.failback.mode === 'auto' && policy.acting !== first)
       breach(`${vip.name}: ${policy.acting} acts, not ${first}`);
-    if (judge.servedBy(vip.name) !== policy.acting)
-      breach(
-        `${vip.name} is answered by ${judge.servedBy(vip.name) ?? 'nobody'}, ${policy.acting} acts (${network.pathsText(vip.prefix)})`,
-      );
+    const acting = vip.mode === 'active-active' ? [...vip.regions].sort().join('+') : policy.acting;
+    const by = judge.servedBy(vip.name)?.split('+').sort().join('+');
+    if (by !== acting)
+      breach(`${vip.name} is answered by ${by ?? 'nobody'}, ${acting} acts (${network.pathsText(vip.prefix)})`);
     for (const [region, row] of Object.entries(policy.regions)) {
-      const base = baseRung(ladderOf(plan.topology), vip.regions.indexOf(region));
+      if (row.survivors !== undefined) breach(`${vip.name}: ${row.survivors.nvas.join()} of ${region} stay survivors`);
+      const base = restOf(plan.topology, vip, region);
       const isManual = vip.failback.mode === 'manual' && policy.acting !== first;
       if (!isManual && row.rung !== base) breach(`${vip.name}: ${region} rests on ${row.rung}, its base is ${base}`);
     }
