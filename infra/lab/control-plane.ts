@@ -13,6 +13,8 @@ import type { World } from './world.ts';
 
 const HOST_JSON = fileURLToPath(new URL('../../host.json', import.meta.url));
 
+const ANY_PORT = { first: 20_000, count: 10_000, triesMax: 50 } as const;
+
 export interface ControlPlaneOptions {
   readonly topologyFile: string;
   readonly directory: string;
@@ -37,7 +39,7 @@ export class ControlPlane {
   /** Finds the ports of the first `seatCount` seats. Rejects when one is taken. */
   static async reserve(topology: Topology, firstPort: number, seatCount: number): Promise<ControlPlane> {
     const names = topology.seats.slice(0, seatCount).map((seat) => seat.name);
-    const ports = await Promise.all(names.map((_name, i) => tryPort(firstPort === 0 ? 0 : firstPort + i)));
+    const ports = await Promise.all(names.map((_name, i) => (firstPort === 0 ? findPort() : tryPort(firstPort + i))));
     return new ControlPlane(Object.fromEntries(names.map((name, i) => [name, ports[i] ?? 0])));
   }
 
@@ -101,6 +103,21 @@ function createSeat(seat: string, port: number, options: ControlPlaneOptions): R
     onReady: () => undefined,
     onGone: () => undefined,
   });
+}
+
+/**
+ * A free port below those that systems give to outgoing connections: one of them could take it between now and the start
+ * of its seat.
+ */
+async function findPort(): Promise<number> {
+  for (let tries = 1; ; tries += 1) {
+    const port = ANY_PORT.first + Math.floor(Math.random() * ANY_PORT.count);
+    try {
+      return await tryPort(port);
+    } catch (error) {
+      if (tries === ANY_PORT.triesMax) throw error;
+    }
+  }
 }
 
 /** Listens there for a moment: the answer is the port, or a rejection when somebody else has it. */

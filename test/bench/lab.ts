@@ -10,7 +10,7 @@ import { type BenchResult, summarise } from './result.ts';
 /** As `npm start` runs it. */
 const LAB_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2', '--max-old-space-size=128'];
 /** So many that the 95th percentile is not the worst of them. */
-const CRASHES = 24;
+const CRASHES = 22;
 /** The lab's `timing.tickSeconds`: crashes come at every part of it, for one beside a tick waits for that look. */
 const TICK_MS = 3000;
 /** Has no divisor in common with the crashes, so that one after the other they fall all over the tick. */
@@ -37,7 +37,7 @@ export interface BenchLab {
 }
 
 /**
- * Figures of the lab, in less than five minutes. A crash costs what the lab's client saw: from its last answer before to its first answer after, or
+ * Figures of the lab, in about three minutes. A crash costs what the lab's client saw: from its last answer before to its first answer after, or
  * nothing when the reflex was faster than its next request.
  * Report to order is taken from ground truth on one clock: from the moment Route Server had the failing region's reflex
  * (the agent reports within the same few milliseconds) to the moment both instances had the target's ordered path, so it
