@@ -56,17 +56,23 @@ async function killLeaders(): Promise<BenchResult[]> {
   ];
 }
 
-/** From each kill of the leader to the next seat's first commit. Kills of a seat that was back before that do not count. */
+/**
+ * From each kill of the leader to the next seat's first commit. Kills of a seat that was back before that do not count,
+ * nor those with the other seat dead: nobody could lead.
+ */
 function successionsOf({ story }: Outcome): number[] {
   const took: number[] = [];
   let leader = '';
   let killedAtMs: number | undefined;
+  const dead = new Set<string>();
   for (const line of story) {
     const atMs = timeOf(line);
     const leads = / (\S+) leads, epoch/.exec(line)?.[1] ?? / (seat-\S+) \d+\.\d+:/.exec(line)?.[1];
     const killed = / FAULT seat-kill (\S+)/.exec(line)?.[1];
     const back = / over: seat-kill (\S+)/.exec(line)?.[1];
-    if (killed !== undefined && killed === leader) killedAtMs = atMs;
+    if (killed !== undefined) dead.add(killed);
+    if (back !== undefined) dead.delete(back);
+    if (killed !== undefined) killedAtMs = killed === leader && dead.size === 1 ? atMs : undefined;
     if (back !== undefined && back === leader) killedAtMs = undefined;
     if (leads === undefined) continue;
     if (killedAtMs !== undefined && leads !== leader) took.push(atMs - killedAtMs);
