@@ -13,6 +13,7 @@ import type { World } from './world.ts';
 
 const HOST_JSON = fileURLToPath(new URL('../../host.json', import.meta.url));
 
+/** Where seats get their ports from. */
 const ANY_PORT = { first: 20_000, count: 10_000, triesMax: 50 } as const;
 
 export interface ControlPlaneOptions {

@@ -6,8 +6,8 @@
 //     ^                |  disarm, cap             |  disarm, cap
 //     +----------------+--------------------------+          The peer's own arming is mirrored until it lets go.
 //
-// Only an end or another peer takes the element out of the kernel. While waiting it is no longer refreshed and runs out by itself: a
-// moment in which one of the two agents was not scheduled costs no connection.
+// Only an end or another peer takes the element out of the kernel. While waiting it is no longer refreshed and runs out
+// by itself: a moment in which one of the two agents was not scheduled costs no connection.
 import type { Heartbeat, HeartbeatVip } from './heartbeat.ts';
 import type { ArmedElement } from './second-chance-rules.ts';
 
@@ -49,6 +49,7 @@ export interface Arm {
   readonly phase: 'waiting' | 'active';
   /** Ordered here, or mirrored from the peer. */
   readonly by: 'order' | 'peer';
+  /** Since when this NVA has been armed towards that peer without a break. */
   readonly sinceMs: number;
   readonly endsMs: number;
 }
@@ -104,12 +105,14 @@ export type ArmingEffect =
   | { readonly type: 'refresh'; readonly elements: readonly ArmedElement[] }
   | { readonly type: 'clear'; readonly elements: readonly ArmedElement[] };
 
-/** Whether both sides hand over this vip's unknown packets to each other, as far as we know. */
+/** Whether both sides hand over this vip's unknown packets to each other: the peer said so after it had heard of this arming. */
 export function isMutual(state: ArmingState, name: string): boolean {
   const standing = state.arms.get(name);
   const address = state.config.vips.find((vip) => vip.vip === name)?.address ?? '';
   if (standing?.phase !== 'active') return false;
-  return vipHeard(state.peers.get(standing.peer), address)?.isActive === true;
+  const view = state.peers.get(standing.peer) ?? UNSEEN;
+  // What it said of an arming that has ended since is worth nothing: it is about to let go.
+  return view.confirmedMs >= standing.sinceMs && vipHeard(view, address)?.isActive === true;
 }
 
 /** Whether an asked peer hands this vip's packets over to this NVA: it said so after it had heard the asking. */
@@ -189,8 +192,8 @@ function arm(
   const capMs = Math.min(wish.capMs ?? vip.capMs, vip.capMs);
   const before = state.arms.get(wish.vip);
   // Another peer is another switch, which waits for that one to confirm.
-  const phase = before?.peer === wish.peer ? before.phase : 'waiting';
-  const arms = new Map(state.arms).set(wish.vip, { peer: wish.peer, phase, by, sinceMs: nowMs, endsMs: nowMs + capMs });
+  const { phase, sinceMs } = before?.peer === wish.peer ? before : { phase: 'waiting' as const, sinceMs: nowMs };
+  const arms = new Map(state.arms).set(wish.vip, { peer: wish.peer, phase, by, sinceMs, endsMs: nowMs + capMs });
   return { ...state, arms };
 }
 

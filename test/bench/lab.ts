@@ -37,8 +37,8 @@ export interface BenchLab {
 }
 
 /**
- * Figures of the lab, in about three minutes. A crash costs what the lab's client saw: from its last answer before to its first answer after, or
- * nothing when the reflex was faster than its next request.
+ * Figures of the lab, in about three minutes. A crash costs what the lab's client saw: from its last answer before to
+ * its first answer after, or nothing when the reflex was faster than its next request.
  * Report to order is taken from ground truth on one clock: from the moment Route Server had the failing region's reflex
  * (the agent reports within the same few milliseconds) to the moment both instances had the target's ordered path, so it
  * holds the report's way, the decision, its commit and audit, and the delivery, and is longer than the acknowledgement.

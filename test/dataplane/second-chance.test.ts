@@ -39,6 +39,9 @@ const LOAD: LoadPlan = {
   halfCloses: 5,
 };
 
+/** An arming answers as soon as both sides hand over; a busy machine may take its time. */
+const PATIENT = { waitMs: 10_000 };
+
 /** Longer than a confirmation counts, shorter than that and the element's own time. */
 const STALL_MS = 1300;
 
@@ -85,7 +88,7 @@ describeWith(NEEDS, 'second chances', () => {
 
     test('armed, moves both ways break none', async () => {
       routeTo(network, 'a');
-      expect(await b.arm('orders')).toEqual({ type: 'active', peer: 'nva-a' });
+      expect(await b.arm('orders', PATIENT)).toEqual({ type: 'active', peer: 'nva-a' });
       // One order to one side: the other mirrors it.
       expect(ownersAt(network, 'nva-a').size).toBe(1);
       const result = await moveDuring(network, runLoad(network, 'client', LOAD), ['b', 'a', 'b', 'a']);
@@ -100,7 +103,7 @@ describeWith(NEEDS, 'second chances', () => {
 
     test('armed, an agent that is not scheduled for a moment costs no connection', async () => {
       routeTo(network, 'a');
-      expect((await b.arm('orders')).type).toBe('active');
+      expect((await b.arm('orders', PATIENT)).type).toBe('active');
       const load = runLoad(network, 'client', { ...LOAD, requestsPerSecond: 0 });
       await load.started;
       await sleep(500);
@@ -126,7 +129,7 @@ describeWith(NEEDS, 'second chances', () => {
         halfCloses: 2,
         keepAlives: 10,
       };
-      expect((await b.arm('orders')).type).toBe('active');
+      expect((await b.arm('orders', PATIENT)).type).toBe('active');
       sprayPackets(network);
       const armed = await runLoad(network, 'client', few).result;
       await b.disarm('orders');
@@ -139,7 +142,7 @@ describeWith(NEEDS, 'second chances', () => {
     });
 
     test('applied again or changed, it stays armed', async () => {
-      await b.arm('orders');
+      await b.arm('orders', PATIENT);
       expect(await b.apply()).toEqual([]);
       await sleep(1000);
       expect(ownersAt(network, 'nva-b').size).toBe(1);
@@ -160,7 +163,7 @@ describeWith(NEEDS, 'second chances', () => {
       a = startNva(network, 'nva-a', configOf('a', 'snat', { owners: ['b'] }));
       b = startNva(network, 'nva-b', configOf('b', 'snat', { owners: ['a'] }));
       await Promise.all([a.apply(), b.apply()]);
-      expect(await b.arm('orders')).toEqual({ type: 'active', peer: 'nva-a' });
+      expect(await b.arm('orders', PATIENT)).toEqual({ type: 'active', peer: 'nva-a' });
     };
     afterEach(() => {
       for (const nva of [a, b]) nva.child.kill('SIGKILL');
@@ -173,7 +176,7 @@ describeWith(NEEDS, 'second chances', () => {
         b.child.kill(signal);
         const startedMs = performance.now();
         await until('the map is empty', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined));
-        expect(performance.now() - startedMs).toBeLessThan(5000);
+        expect(performance.now() - startedMs).toBeLessThan(10_000);
         b.child.kill('SIGCONT');
       },
     );
@@ -202,7 +205,9 @@ describeWith(NEEDS, 'second chances', () => {
       await until('no confirmation is fresh', async () =>
         (await b.arm('orders')).type === 'waiting' ? true : undefined,
       );
-      await sleep(1000);
+      // What was refreshed while the last confirmation counted runs out by itself; nothing takes its place.
+      await until('the map is empty', () => (ownersAt(network, 'nva-b').size === 0 ? true : undefined));
+      expect((await b.arm('orders')).type).toBe('waiting');
       expect(ownersAt(network, 'nva-b').size).toBe(0);
       network.run('router', ['ip', 'link', 'set', 'rb', 'mtu', '1500']);
     });
@@ -283,10 +288,10 @@ describeWith(NEEDS, 'second chances', () => {
       const load = runLoad(network, 'client', { ...LOAD, requestsPerSecond: 0 });
       await load.started;
       await sleep(1000);
-      expect(await b.arm('orders', { peer: 'nva-a' })).toEqual({ type: 'active', peer: 'nva-a' });
+      expect(await b.arm('orders', { ...PATIENT, peer: 'nva-a' })).toEqual({ type: 'active', peer: 'nva-a' });
       routeTo(network, 'b');
       await sleep(1500);
-      expect(await c.arm('orders', { peer: 'nva-a' })).toEqual({ type: 'active', peer: 'nva-a' });
+      expect(await c.arm('orders', { ...PATIENT, peer: 'nva-a' })).toEqual({ type: 'active', peer: 'nva-a' });
       routeTo(network, 'c');
       const result = await load.result;
       expect(result.reasons).toEqual([]);
@@ -344,7 +349,7 @@ describeWith(NEEDS, 'second chances', () => {
       await sleep(1000);
       const owners = (region: RegionName, other: RegionName) => configOf(region, 'reverse-proxy', { owners: [other] });
       await Promise.all([a.apply(owners('a', 'b')), b.apply(owners('b', 'a'))]);
-      expect(await b.arm('orders')).toEqual({ type: 'active', peer: 'nva-a' });
+      expect(await b.arm('orders', PATIENT)).toEqual({ type: 'active', peer: 'nva-a' });
       routeTo(network, 'b');
       const result = await load.result;
       expect(result.reasons).toEqual([]);

@@ -73,6 +73,19 @@ async function takeOrder(seq: number): Promise<void> {
   world.nowMs += 2000;
 }
 
+/** A report that looks for the newest order until it is released. */
+async function beginLook(): Promise<{ readonly first: ReturnType<typeof send>; readonly release: () => void }> {
+  await takeOrder(1);
+  const { reportMs } = world.plane.deployment.configOf(GROUP);
+  await send(9);
+  world.nowMs += reportMs / 2;
+  calls.read = 0;
+  const release = hold('read');
+  const first = send(10);
+  await until('the first one looks', () => calls.read === 1, PATIENCE_MS);
+  return { first, release };
+}
+
 test('reports that come while one of their NVA is written are not written beside it, a transition and a later one are', async () => {
   await takeOrder(1);
   calls.putReport = 0;
@@ -101,14 +114,7 @@ test('a write that fails does not stand in the way of the next', async () => {
 });
 
 test('one report at a time looks for the newest order; those beside it have what is known', async () => {
-  await takeOrder(1);
-  const { reportMs } = world.plane.deployment.configOf(GROUP);
-  await send(9);
-  world.nowMs += reportMs / 2;
-  calls.read = 0;
-  const release = hold('read');
-  const first = send(10);
-  await until('the first one looks', () => calls.read === 1, PATIENCE_MS);
+  const { first, release } = await beginLook();
   await Promise.all([11, 12, 13].map((seq) => send(seq)));
   expect(calls.read).toBe(1);
   release();
@@ -116,14 +122,7 @@ test('one report at a time looks for the newest order; those beside it have what
 });
 
 test('an NVA that is behind gets the order though another report looks for it', async () => {
-  await takeOrder(1);
-  const { reportMs } = world.plane.deployment.configOf(GROUP);
-  await send(9);
-  world.nowMs += reportMs / 2;
-  calls.read = 0;
-  const release = hold('read');
-  const first = send(10);
-  await until('the first one looks', () => calls.read === 1, PATIENCE_MS);
+  const { first, release } = await beginLook();
   const agent = world.agents.get(NVA);
   if (agent !== undefined) agent.order = undefined;
   const behind = send(11);

@@ -117,6 +117,27 @@ describe('arming', () => {
     expect(both.kinds).toEqual([]);
   });
 
+  test('again after an end is not mutual by what the peer said of the arming before', () => {
+    const says = (echoMs: number, isActive: boolean) =>
+      heard({ echoMs, vips: [{ address: VIP, isAsked: false, isActive }] });
+    const again = run([
+      [1000, ARM],
+      [1003, says(1000, true)],
+      [1100, { type: 'disarm', vip: 'orders' }],
+      [1101, ARM],
+    ]).state;
+    // The tunnel is confirmed, so this side hands over at once.
+    expect(phaseOf(again)).toBe('active');
+    expect(isMutual(again, 'orders')).toBe(false);
+    // The peer lets go of the arming that has ended, then takes up the new one.
+    const letGo = run([[1103, says(1100, false)]], again).state;
+    expect(isMutual(letGo, 'orders')).toBe(false);
+    const both = run([[1104, says(1101, true)]], letGo).state;
+    expect(isMutual(both, 'orders')).toBe(true);
+    // Once more while it stands is the same arming: nobody waits.
+    expect(isMutual(run([[1200, ARM]], both).state, 'orders')).toBe(true);
+  });
+
   test('of a vip or peer that is not ours does nothing', () => {
     expect(run([[0, { type: 'arm', vip: 'nosuch', peer: 'b' }]]).kinds).toEqual([]);
     expect(run([[0, { type: 'arm', vip: 'orders', peer: 'x' }]]).state.arms.size).toBe(0);
