@@ -1,5 +1,5 @@
 // Chains audit records: each carries the SHA-256 of the one before it, so a gap or an edit shows.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type AuditDraft, type AuditRecord, chainedText } from '../shared/audit.ts';
 
 export interface ChainHead {
@@ -9,7 +9,7 @@ export interface ChainHead {
   readonly hash: string;
 }
 
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const sha256 = (text: string): string => hash('sha256', text);
 
 /** The drafts as records behind the given head, and the new head. */
 export function chainRecords(

@@ -50,7 +50,7 @@ export type Expected<T> = z.ZodType<T> | (() => Promise<z.ZodType<T>>);
 
 export interface ClientPorts {
   readonly fetch: Ask;
-  /** Bearer token, or undefined when the context needs none (open routes). */
+  /** Bearer token; undefined when the context needs none (open routes). `onSent` is called while one is asked for. */
   readonly token: (onSent?: () => void) => Promise<string | undefined>;
   /** Receives the curl line of each request, without the token. */
   readonly debug: ((line: string) => void) | undefined;

@@ -12,6 +12,8 @@ export interface CrewOptions extends WorkerData {
 
 /** Threads at most, however many cores there are: memory is finite too. */
 const THREADS_MAX = 16;
+/** Room for young objects: a story makes many that live no longer than its next event. */
+const resourceLimits = { maxYoungGenerationSizeMb: 192 };
 export const threadCount = (): number => Math.min(availableParallelism(), THREADS_MAX);
 
 /** Resolves when every job is done, or `onAnswer` had enough. */
@@ -24,7 +26,7 @@ export async function runCrew({ jobs, onAnswer, threads, ...data }: CrewOptions)
   };
   const work = () =>
     new Promise<void>((resolve, reject) => {
-      const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data });
+      const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data, resourceLimits });
       worker.on('message', (answer: WorkerAnswer) => {
         if (answer.type !== 'ready' && !onAnswer(answer)) isEnough = true;
         const job = next();

@@ -364,7 +364,7 @@ export class SimAgent {
 
   /** The same as before but for its time while nothing has changed. */
   #report(group: string, transition: boolean): Report {
-    const moment = { bootId: `${this.name}#${this.process.boot}`, seq: this.#seq, atMs: this.nowMs(), transition };
+    const moment = { bootId: this.process.life, seq: this.#seq, atMs: this.nowMs(), transition };
     const last = this.#last;
     if (last?.state === this.state && last.links === this.#links.changes) return { ...last.report, ...moment };
     const report = buildReport(this.state, this.plan, group, { ...moment, sessions: this.#reportSessions() });

@@ -135,7 +135,11 @@ export class SimSeat {
     const response = await takeReport(this.#memory)({
       plane: this.plane,
       client: this.host.client,
-      request: { params: { nva: name }, headers: new Map(), body: [body] } as never,
+      request: {
+        params: { nva: name },
+        headers: new Map([['content-length', String(body.length)]]),
+        arrayBuffer: async () => body,
+      } as never,
       principal: { id: name, name, isApplication: true, roles: ['Agent.Report'] },
       log: { warn: () => undefined, error: () => undefined },
     });
@@ -153,7 +157,7 @@ export class SimSeat {
     if ('nva' in report) this.#reports.put('reports', name, heard as StoredEvidence['reports'][string]);
     else this.#reports.put('observers', name, heard as StoredEvidence['observers'][string]);
     const { bootId, seq } = report;
-    this.#memory.heard.set(`${name}|${report.group}`, { bootId, seq, storedAtMs: nowMs });
+    this.#memory.heard.set(heardKey(name), { bootId, seq, storedAtMs: nowMs });
     if (nowMs - (this.#memory.viewWrittenAtMs.get(GROUP) ?? 0) >= VIEW_MS) {
       this.#memory.viewWrittenAtMs.set(GROUP, nowMs);
       this.#owner.stores.putView(this.#view(this.#owner.stores.shared.views.get(this.name)?.decidedAtMs ?? null));
@@ -163,7 +167,7 @@ export class SimSeat {
 
   #isNoNews(name: string, report: Report | ObserverReport): boolean {
     if (report.transition || !this.#isStorageFair()) return false;
-    const known = this.#memory.heard.get(`${name}|${report.group}`);
+    const known = this.#memory.heard.get(heardKey(name));
     const nowMs = this.nowMs();
     const { reportMs } = this.plane.deployment.configOf(GROUP);
     if (known?.bootId !== report.bootId || report.seq <= known.seq) return false;
@@ -385,3 +389,12 @@ const ORCHESTRATORS: Readonly<Record<string, Orchestrator>> = {
 
 /** Nothing was ever heard of anything. */
 const NOTHING = { reports: {}, observers: {}, probes: {}, signals: {}, vetoes: {} } as StoredEvidence;
+
+const heardKeys = new Map<string, string>();
+
+/** By what the report trigger remembers a sender; made once each, for every report asks. */
+function heardKey(name: string): string {
+  const known = heardKeys.get(name) ?? `${name}|${GROUP}`;
+  heardKeys.set(name, known);
+  return known;
+}

@@ -9,10 +9,13 @@ export class Process {
   isFrozen = false;
   /** Counts its starts: what an earlier life waited for never arrives. */
   boot = 1;
+  /** Names this life; made once, for every report carries it. */
+  life: string;
   #parked: (() => void)[] = [];
 
   constructor(name: string) {
     this.name = name;
+    this.life = `${name}#1`;
   }
 
   get isRunning(): boolean {
@@ -35,6 +38,7 @@ export class Process {
   start(): void {
     this.isUp = true;
     this.boot += 1;
+    this.life = `${this.name}#${this.boot}`;
   }
 
   freeze(): void {
