@@ -78,6 +78,8 @@ export async function changeLedger(
       suspect = { etag: stored.etag, epoch: next.epoch };
       continue;
     }
+    // Should its answer be lost, this process does not know what was committed last.
+    forgetHead(plane, group);
     const outcome = await plane.ledger.commit(group, ledgerText(next), { etag: stored.etag, leaseId });
     if (outcome === 'committed') {
       noteHead(plane, group, next);
@@ -249,6 +251,8 @@ const heads = new WeakMap<LedgerStore, Map<string, string>>();
 function noteHead(plane: Plane, group: string, { chain }: Ledger): void {
   heads.set(plane.ledger, (heads.get(plane.ledger) ?? new Map<string, string>()).set(group, chain.hash));
 }
+
+const forgetHead = (plane: Plane, group: string): void => void heads.get(plane.ledger)?.delete(group);
 
 /**
  * False when records already stand in the outbox where those of this commit would go: the ledger was put back to an

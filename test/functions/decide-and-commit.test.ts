@@ -8,6 +8,7 @@ import type { DecideResult, Wish } from '../../functions/activities/names.ts';
 import { recordDelivery } from '../../functions/activities/record-delivery.ts';
 import { sha256 } from '../../functions/audit-chain.ts';
 import { CHAIN_START, chainedText } from '../../shared/audit.ts';
+import { OperatingError } from '../../shared/errors.ts';
 import { createTestPlane, GROUP, START_MS, type TestPlane } from '../support/plane.ts';
 
 type Looked = Extract<DecideResult, { ok: true }>;
@@ -165,6 +166,12 @@ describe('static stability', () => {
 });
 
 describe('doubtful ledgers', () => {
+  const hold = (id: string): Wish => ({
+    ...{ type: 'hold', id, vip: 'orders', seconds: 600, full: false },
+    ...{ actor: 'ops', actorType: 'human', reason: 'calm' },
+  });
+  const recorded = async () => (await world.plane.outbox.page({ group: GROUP, limit: 1000 })).records;
+
   test('one that cannot be read is rebuilt from the agents and untrusted', async () => {
     world.ledger.overwrite(GROUP, '{"v":1,"epoch":"seven"');
     await world.report();
@@ -191,13 +198,8 @@ describe('doubtful ledgers', () => {
 
   test('one put back to before a record that changed no order is told by the outbox, and overwrites nothing', async () => {
     await settle(world, 40);
-    const hold = (id: string): Wish => ({
-      ...{ type: 'hold', id, vip: 'orders', seconds: 600, full: false },
-      ...{ actor: 'ops', actorType: 'human', reason: 'calm' },
-    });
     const old = world.ledger.textOf(GROUP);
     await evaluate(world, hold('h-1'));
-    const recorded = async () => (await world.plane.outbox.page({ group: GROUP, limit: 1000 })).records;
     const before = await recorded();
     world.ledger.overwrite(GROUP, old);
     await evaluate(world, hold('h-2'));
@@ -209,6 +211,30 @@ describe('doubtful ledgers', () => {
       2,
       'ledger-rebuilt',
     ]);
+  });
+
+  test('one put back to before a commit whose answer was lost is told by the outbox too', async () => {
+    await settle(world, 40);
+    let isAnswerLost = false;
+    const commit: typeof world.plane.ledger.commit = async (...args) => {
+      const outcome = await world.plane.ledger.commit(...args);
+      if (isAnswerLost) throw new OperatingError('ledger-commit', 'no answer', { retryable: true });
+      return outcome;
+    };
+    const plane = { ...world.plane, ledger: { ...world.plane.ledger, commit } };
+    const look = (wish: Wish) => decideAndCommit(plane)({ group: GROUP, correlationId: 'c', wish });
+    expect(await look(hold('h-1'))).toMatchObject({ ok: true, isCommitted: true });
+    const old = world.ledger.textOf(GROUP);
+    isAnswerLost = true;
+    expect(await look(hold('h-2'))).toMatchObject({ ok: false, code: 'ledger-commit' });
+    isAnswerLost = false;
+    // The next look puts its records where they belong, and changes nothing.
+    expect(await decideAndCommit(plane)({ group: GROUP, correlationId: 'c' })).toMatchObject({ isCommitted: false });
+    const before = await recorded();
+    world.ledger.overwrite(GROUP, old);
+    await look(hold('h-3'));
+    expect(world.ledgerNow()).toMatchObject({ epoch: 2, delivers: false, policy: { trusted: false } });
+    expect((await recorded()).slice(0, before.length)).toEqual(before);
   });
 
   test('looks at the same time are no rollback', async () => {

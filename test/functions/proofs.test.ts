@@ -124,20 +124,25 @@ describe('the steps of a proof', () => {
   });
 
   test('a prepend that on-premises does not see is named', async () => {
-    const { plane } = world;
-    const learned = plane.routes?.learned;
-    if (learned === undefined) throw new Error('this world reads routes');
-    const stripped = async () => [{ prefix: '192.0.2.10/32', asPath: [65515], device: 'primary' as const }];
-    world = {
-      ...world,
-      plane: { ...plane, routes: { learned, circuit: stripped } },
-      nowMs: world.nowMs,
-      ledgerNow: world.ledgerNow,
-    };
+    stripPrepends();
     const result = await verifyNow();
     expect(stepOf(result, 'circuit')?.detail).toContain('prepend does not arrive on-premises');
   });
 });
+
+/** From now on circuits show the prefix without its prepends. */
+function stripPrepends(): void {
+  const { plane } = world;
+  const learned = plane.routes?.learned;
+  if (learned === undefined) throw new Error('this world reads routes');
+  const circuit = async () => [{ prefix: '192.0.2.10/32', asPath: [65515], device: 'primary' as const }];
+  world = {
+    ...world,
+    plane: { ...plane, routes: { learned, circuit } },
+    nowMs: world.nowMs,
+    ledgerNow: world.ledgerNow,
+  };
+}
 
 describe('a proof that failed', () => {
   async function failProof(): Promise<void> {
@@ -151,7 +156,7 @@ describe('a proof that failed', () => {
   test('marks the region unproven and alarms', async () => {
     await failProof();
     expect(world.ledgerNow().policy.vips.orders?.regions.northeurope?.unprovenSinceMs).toBe(world.nowMs);
-    // The farthest step that failed: nothing short of it makes it good.
+    // The first step that failed: what is missed beyond it follows from it.
     expect(world.ledgerNow().policy.vips.orders?.regions.northeurope?.unprovenAt).toBe('observer');
     const { records } = await world.plane.outbox.page({ group: GROUP, limit: 1000, kind: 'verification' });
     expect(records.find((record) => record.Reason === 'proof-failed')).toMatchObject({
@@ -159,6 +164,17 @@ describe('a proof that failed', () => {
       Region: 'northeurope',
     });
     expect(world.ledgerNow().policy.intents).toEqual([]);
+  });
+
+  test('is doubted where it was missed first: what is missed beyond may follow from that', async () => {
+    world.nowMs += 2500;
+    await world.report();
+    await observe('westeurope');
+    stripPrepends();
+    const result = await verifyNow(true);
+    expect(stepOf(result, 'circuit')).toMatchObject({ proof: 'failed' });
+    expect(stepOf(result, 'observer')).toMatchObject({ proof: 'failed' });
+    expect(world.ledgerNow().policy.vips.orders?.regions.northeurope?.unprovenAt).toBe('circuit');
   });
 
   test('five minutes in which observers are answered by it make it good, on record', async () => {
