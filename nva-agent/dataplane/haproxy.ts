@@ -50,10 +50,22 @@ export function createHaproxy(execute: Execute, folder: string): Haproxy {
     const answer = await askIfThere(files.master, `@!${pid} show info`);
     return answer === undefined ? undefined : parseStamp(answer);
   };
+  /**
+   * Our master while it lives. A pid file may outlive its process, whose number may be another's by now. The master's
+   * socket is no witness: for a moment of each reload nobody answers there.
+   */
   const masterPid = async (): Promise<number | undefined> => {
-    const text = await readFile(files.pid, 'utf8').catch(() => '');
-    return /^\d+/.test(text) ? Number.parseInt(text, 10) : undefined;
+    let text: string | undefined;
+    // A reload writes the file anew: while it does, it is empty.
+    await until(async () => {
+      text = await readFile(files.pid, 'utf8').catch(() => undefined);
+      return text !== '';
+    }, CHANGE_MS);
+    const pid = Number.parseInt(text ?? '', 10);
+    return Number.isSafeInteger(pid) && (await isOurs(pid)) ? pid : undefined;
   };
+  const isOurs = async (pid: number): Promise<boolean> =>
+    (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0').includes(files.pid);
 
   /** The worker that runs exactly this configuration, or undefined. */
   const workerWith = async (stamp: string, config: DataPlaneConfig): Promise<number | undefined> => {
@@ -67,33 +79,32 @@ export function createHaproxy(execute: Execute, folder: string): Haproxy {
 
   const stop = async (graceMs: number): Promise<void> => {
     const pid = await masterPid();
-    // Only the process behind our own socket is ours to end: a pid file may outlive its process.
-    if (pid !== undefined && (await workers()).current.length > 0) {
+    if (pid !== undefined) {
+      const hasEnded = async () => !(await isOurs(pid));
       signal(pid, 'SIGUSR1');
-      if (!(await until(async () => !isAlive(pid), graceMs))) {
+      if (!(await until(hasEnded, graceMs))) {
         signal(pid, 'SIGTERM');
-        if (!(await until(async () => !isAlive(pid), CHANGE_MS))) signal(pid, 'SIGKILL');
+        if (!(await until(hasEnded, CHANGE_MS))) signal(pid, 'SIGKILL');
       }
     }
     await Promise.all(Object.values(files).map((file) => rm(file, { force: true })));
   };
 
   const apply = async (config: DataPlaneConfig): Promise<Applied> => {
-    const isRunning = (await workers()).current.length > 0;
+    const pid = await masterPid();
     if (!needsProxy(config)) {
-      if (!isRunning) return 'unchanged';
+      if (pid === undefined) return 'unchanged';
       await stop(0);
       return 'changed';
     }
     const place = { statsSocket: files.stats, stamp: '' };
     const stamp = createHash('sha256').update(renderHaproxy(config, place)).digest('hex').slice(0, 16);
-    if (isRunning && (await workerWith(stamp, config)) !== undefined) return 'unchanged';
+    if (pid !== undefined && (await workerWith(stamp, config)) !== undefined) return 'unchanged';
     await writeFile(files.candidate, renderHaproxy(config, { ...place, stamp }), { mode: 0o600 });
     await execute(['haproxy', '-c', '-q', '-f', files.candidate]);
     await rename(files.candidate, files.config);
-    const pid = await masterPid();
-    if (isRunning && pid !== undefined) signal(pid, 'SIGUSR2');
-    else await start();
+    if (pid === undefined) await start();
+    else signal(pid, 'SIGUSR2');
     if (!(await until(async () => (await workerWith(stamp, config)) !== undefined, CHANGE_MS))) {
       throw new OperatingError('not-applied', 'HAProxy does not run the configuration it was given', {
         retryable: true,
@@ -149,15 +160,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
     process.kill(pid, name);
   } catch {
     // ESRCH: it has ended already; the read-back that follows every signal finds out.
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 

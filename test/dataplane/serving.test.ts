@@ -1,5 +1,5 @@
 // The three ways of serving a vip, against real kernel and HAProxy: they serve, leave others alone, drain and go away.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { DataPlaneVip } from '../../nva-agent/dataplane/plan.ts';
@@ -189,6 +189,50 @@ describeWith(NEEDS, 'a vip is served', () => {
       expect(await again.apply()).toEqual([]);
       expect(await ended).toBe(0);
       expect(bytes).toBe(100_000);
+    });
+  });
+
+  describe('by a proxy whose socket nobody answers on for a moment, as while it reloads', () => {
+    let network: Network;
+    let nva: TestNva;
+    const config = configOf('a', 'reverse-proxy');
+    const file = (name: string) => join(nva.folder, `haproxy${name}`);
+    const hide = () => renameSync(file('-master.sock'), file('.away'));
+    const master = () => readFileSync(file('.pid'), 'utf8');
+
+    beforeAll(async () => {
+      network = await createRegions({ regions: ['a'] });
+      routeTo(network, 'a');
+      nva = startNva(network, 'nva-a', config);
+      await nva.apply();
+    }, 60_000);
+    afterAll(() => network.remove());
+
+    test('a change reloads it, and starts no second one', async () => {
+      const before = master();
+      const vips = config.vips.map((vip) => ({
+        ...vip,
+        ports: [{ listen: 8088, to: 8080, protocol: 'tcp' as const }],
+      }));
+      hide();
+      const changed = nva.apply({ ...config, vips });
+      await until('the change is under way', () =>
+        readFileSync(file('.cfg'), 'utf8').includes('8088') ? true : undefined,
+      );
+      renameSync(file('.away'), file('-master.sock'));
+      expect(await changed).toEqual(['proxy']);
+      expect(master()).toBe(before);
+      expect(curl(network, 'client', `http://${VIP}:8088/`)).toContain('x-app: a');
+      expect(curl(network, 'client', URL)).toBeUndefined();
+    });
+
+    test('a removal ends it', async () => {
+      const pid = Number.parseInt(master(), 10);
+      hide();
+      await nva.remove(1000);
+      // One that has ended and waits for its parent has no command line any more.
+      const commandLine = `/proc/${pid}/cmdline`;
+      expect(existsSync(commandLine) ? readFileSync(commandLine, 'utf8') : '').toBe('');
     });
   });
 });
