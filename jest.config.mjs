@@ -3,6 +3,7 @@ export default {
   testEnvironment: 'node',
   // Most suites wait for daemons, timers and namespaces rather than compute.
   maxWorkers: 2,
+  setupFiles: ['<rootDir>/test/support/fixed-seed.mjs'],
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],

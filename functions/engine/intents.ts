@@ -23,13 +23,17 @@ const say = (outcome: Outcome['outcome'], code?: string, detail = ''): Outcome =
 
 /** Carries out, refuses, drops or keeps every intent; returns those that still wait. */
 export function followIntents(round: Round, vips: readonly VipRound[], intents: readonly Intent[]): Intent[] {
-  return intents.filter((intent) => {
+  // What there is to recentre depends on what the others leave behind.
+  const isLate = ({ type }: Intent) => type === 'recentre';
+  const inOrder = [...intents.filter((intent) => !isLate(intent)), ...intents.filter(isLate)];
+  const waiting = inOrder.filter((intent) => {
     const results = followIntent(round, vips, intent);
     for (const { vip, result } of results) {
       round.outcomes.push({ intent: intent.id, ...(vip === undefined ? {} : { vip }), ...result });
     }
     return results.some(({ result }) => result.outcome === 'waiting');
   });
+  return intents.filter((intent) => waiting.includes(intent));
 }
 
 interface Followed {

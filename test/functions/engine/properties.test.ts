@@ -141,18 +141,23 @@ const check = (visit: (at: Visit) => void, numRuns = 150) =>
   );
 
 describe('every decision', () => {
+  const changesNothingAgain = ({ config, snapshot, decision, nowMs }: Visit) => {
+    const again = decide({ ...snapshot, nextGeneration: snapshot.nextGeneration + 1 }, decision.policy, config, nowMs);
+    expect(again.actions).toEqual([]);
+    expect(again.changed).toBe(false);
+    expect(again.policy).toBe(decision.policy);
+  };
+
   test('decided again with the same evidence changes nothing', () => {
-    check(({ config, snapshot, decision, nowMs }) => {
-      const again = decide(
-        { ...snapshot, nextGeneration: snapshot.nextGeneration + 1 },
-        decision.policy,
-        config,
-        nowMs,
-      );
-      expect(again.actions).toEqual([]);
-      expect(again.changed).toBe(false);
-      expect(again.policy).toBe(decision.policy);
-    });
+    check(changesNothingAgain);
+  });
+
+  test('concludes a recentring that waited when a later wish leaves nothing to it', () => {
+    const world: World = { regions: 2, headroom: 1, mode: 'primary-backup', nvas: 1, active: 'all' };
+    const conditions = ['healthy', 'healthy', 'healthy', 'healthy'] as const;
+    const step = (type: Intent['type'], waitSeconds: number, isAcked: boolean): Step =>
+      ({ waitSeconds, conditions, isAcked, wish: { type, region: 0, isForced: false } }) as Step;
+    walk(world, [step('drain', 0, false), step('recentre', 200, false), step('undrain', 0, true)], changesNothingAgain);
   });
 
   test('does not depend on the order of regions, vips or reports', () => {
