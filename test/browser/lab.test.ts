@@ -106,7 +106,16 @@ describeWith({ programs: ['chromium'] }, 'the dashboard of the lab', () => {
       return false;
     };
     await until(`${button} is accepted`, step, SLOW_MS, POLL_MS);
+    await until('no dialog is left', closeDialog, SLOW_MS, POLL_MS);
     await page.locator('.operation .outcome').getByText('✓ proved').waitFor({ timeout: SLOW_MS });
+  }
+
+  /** Between the end of a dialog and the answer the button may be pressed once more, which asks for a second preview. */
+  async function closeDialog(): Promise<boolean> {
+    const { page } = opened;
+    if ((await page.locator('dialog[open]').count()) === 0) return true;
+    await page.keyboard.press('Escape');
+    return false;
   }
 
   async function ask(button: string, reason: string): Promise<void> {
