@@ -60,7 +60,7 @@ function markRegion(policy: Policy, proof: RegionProof, nowMs: number): Policy {
   const row = vip?.regions[proof.region];
   if (vip === undefined || row === undefined) return policy;
   const clear = withoutDoubt(row);
-  // The first that failed: a route that never left its NVA is missed at the circuit too, which says nothing of the circuit.
+  // The first that failed: a route that never left its NVA is missed at the circuit too, and tells nothing of it.
   const unprovenAt = PROOF_STEPS.find((name) => proof.steps[name].proof === 'failed');
   const marked = unprovenAt === undefined ? clear : { ...clear, unprovenSinceMs: nowMs, unprovenAt };
   return {

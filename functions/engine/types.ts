@@ -149,9 +149,9 @@ export interface RegionPolicy {
   readonly maybe: readonly EarlierRung[];
   /** Whatever speaks against this region counts for nothing until then (a forced move). */
   readonly ignoreUntilMs?: number;
-  /** A proof of this region failed: automation does not choose it until a proof or a person clears it. */
+  /** A proof of this region failed: automation does not choose it until a proof, five minutes of being seen again, or a person clears it. */
   readonly unprovenSinceMs?: number;
-  /** The step of that proof that failed, the farthest along the way of users. */
+  /** The first step of that proof that failed: those beyond it may have failed for its sake. */
   readonly unprovenAt?: 'agent' | 'routeServer' | 'circuit' | 'observer';
   /** What was missed has been seen again without a break since then (proved-again.ts). */
   readonly provedSinceMs?: number;

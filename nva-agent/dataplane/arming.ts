@@ -105,7 +105,7 @@ export type ArmingEffect =
   | { readonly type: 'refresh'; readonly elements: readonly ArmedElement[] }
   | { readonly type: 'clear'; readonly elements: readonly ArmedElement[] };
 
-/** Whether both sides hand over this vip's unknown packets to each other: the peer said so after it had heard of this arming. */
+/** Whether both sides hand over this vip's unknown packets to each other: the peer said so since it heard of this arming. */
 export function isMutual(state: ArmingState, name: string): boolean {
   const standing = state.arms.get(name);
   const address = state.config.vips.find((vip) => vip.vip === name)?.address ?? '';

@@ -110,7 +110,7 @@ describeWith({ programs: ['chromium'] }, 'the dashboard of the lab', () => {
     await page.locator('.operation .outcome').getByText('✓ proved').waitFor({ timeout: SLOW_MS });
   }
 
-  /** Between the end of a dialog and the answer the button may be pressed once more, which asks for a second preview. */
+  /** Pressed between the end of a dialog and the answer, the button asks for a second preview. */
   async function closeDialog(): Promise<boolean> {
     const { page } = opened;
     if ((await page.locator('dialog[open]').count()) === 0) return true;

@@ -2,4 +2,7 @@
 import fc from 'fast-check';
 
 const seed = process.env.FC_SEED ?? '1';
-if (seed !== 'random') fc.configureGlobal({ seed: Number(seed) });
+if (seed !== 'random') {
+  if (!Number.isSafeInteger(Number(seed))) throw new Error(`FC_SEED is a whole number or 'random', not '${seed}'`);
+  fc.configureGlobal({ seed: Number(seed) });
+}

@@ -1,4 +1,5 @@
-// Suites that need system packages or root: run when they are there, skipped by name locally, failing under CI.
+// Suites that need system packages or root: run when they are there (a failed test once more), skipped by name locally,
+// failing under CI.
 import { describe, jest, test } from '@jest/globals';
 import { missing, type Needs } from './programs.ts';
 
