@@ -17,7 +17,7 @@ const MINUTES = 60;
 /** A mutant shows itself sooner. */
 const MUTANT_MINUTES = 30;
 /** Tried when neither its own seeds nor the scenarios catch it: the product has moved on. */
-const FURTHER_SEEDS = 20;
+const FURTHER_SEEDS = 200;
 /** Lines of a failing seed's story. */
 const STORY_LINES_MAX = 30;
 const FAILURES_SHOWN_MAX = 5;

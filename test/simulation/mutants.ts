@@ -149,7 +149,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: FENCE,
     from: 'if (age < 0) {',
     to: 'if (age < -1e12) {',
-    seeds: [24, 9],
+    seeds: [52, 64, 69, 71],
     kinds: ['bad-weather', 'app-crash', 'nva-freeze', 'seat-kill'],
   },
   {
