@@ -77,7 +77,8 @@ export function nvaVerdict(round: Round, vip: Vip, view: NvaView, row: RegionPol
   const { nowMs, config } = round;
   const receivedAtMs = view.report === undefined ? nowMs : view.receivedAtMs;
   const overdueSinceMs = receivedAtMs + Math.ceil(LOST_PERIODS * config.reportMs);
-  if (view.isLost && !answersFromOutside(round, vip, view)) {
+  const witness = view.isLost ? observerAnswered(round, vip, view) : undefined;
+  if (view.isLost && witness === undefined) {
     return {
       verdict: 'lost',
       sinceMs: overdueSinceMs,
@@ -86,7 +87,9 @@ export function nvaVerdict(round: Round, vip: Vip, view: NvaView, row: RegionPol
     };
   }
   if (!view.isFresh || view.report === undefined) {
-    const detail = view.report === undefined ? 'never reported' : (view.doubt ?? 'report is too old');
+    const old =
+      witness === undefined ? 'report is too old' : `its agent does not answer, but observer ${witness} is answered`;
+    const detail = view.report === undefined ? 'never reported' : (view.doubt ?? old);
     return { verdict: 'unknown', sinceMs: overdueSinceMs, basis: 'agent', isAbsent: true, detail };
   }
   if (view.report.sessions.length > 0 && view.sessionsUp === 0) {
@@ -99,7 +102,7 @@ function isolated(round: Round, vip: Vip, view: NvaView, row: RegionPolicy): Sai
   const sinceMs = row.isolatedSinceMs ?? round.nowMs;
   const detail = 'no Route Server session';
   const lostAtMs = sinceMs + ISOLATED_PERIODS * round.config.reportMs;
-  if (round.nowMs < lostAtMs || answersFromOutside(round, vip, view)) {
+  if (round.nowMs < lostAtMs || observerAnswered(round, vip, view) !== undefined) {
     lookAt(round, lostAtMs);
     return { verdict: 'unknown', sinceMs, basis: 'agent', detail };
   }
@@ -130,16 +133,17 @@ function localVerdict(vip: Vip, view: NvaView, atMs: number): Said {
   };
 }
 
-/** An observer was answered by this region throughout a period in which the agent was already overdue. */
-function answersFromOutside(round: Round, vip: Vip, view: NvaView): boolean {
+/** The observer that this region answered throughout a period in which the agent was already overdue, if any. */
+function observerAnswered(round: Round, vip: Vip, view: NvaView): string | undefined {
   const { nowMs, config, snapshot } = round;
   const overdueAtMs =
     view.isFresh && view.sessionsUp === 0 ? view.receivedAtMs : view.receivedAtMs + PROBE_PERIODS * config.reportMs;
-  return Object.values(snapshot.observers).some(({ receivedAtMs, report }) => {
+  const answered = Object.entries(snapshot.observers).find(([, { receivedAtMs, report }]) => {
     if (nowMs - receivedAtMs > STALE_PERIODS * config.reportMs || receivedAtMs < overdueAtMs) return false;
     const seen = report.vips.find((candidate) => candidate.vip === vip.name);
     return seen !== undefined && seen.answeredBy === view.region && seen.requests > 0 && seen.failures === 0;
   });
+  return answered?.[0];
 }
 
 function judgeOthers(round: Round, agent: Fused, unhealthyOthers: number, row: RegionPolicy): Fused {

@@ -25,22 +25,43 @@ export interface Truth {
 
 const unfit = (verdict: string): RegExp => new RegExp(`REGION \\S ${verdict} for `);
 
-/** What is true while a fault of each kind lasts in the region that acts. */
-export const TRUTHS: Readonly<Record<FaultKind, Truth>> = {
-  'app-crash': { acting: 'another', says: unfit('unhealthy') },
-  'app-hang': { acting: 'another', says: unfit('unhealthy') },
-  'app-errors': { acting: 'another', says: unfit('unhealthy') },
-  'nva-crash': { acting: 'another', says: unfit('lost') },
-  'nva-freeze': { acting: 'another', says: unfit('lost') },
-  // No seat hears it and it answers none: for all that anybody knows it is gone.
-  'partition-control': { acting: 'another', says: unfit('lost') },
-  'session-down': { acting: 'hit', says: /REGION \S healthy for .*1 of 2 instances hold the route/ },
-  'ingestion-down': { acting: 'hit', says: unfit('healthy') },
-  'storage-down': { acting: 'hit', says: /HTTP 503 (ledger|view)-read/, exitCode: 9 },
-  'control-crash': { acting: 'hit', says: /keeps running on its last orders/, exitCode: 9 },
+/** What is true while a fault of each kind lasts in the region that acts: one of these. */
+export const TRUTHS: Readonly<Record<FaultKind, readonly Truth[]>> = {
+  'app-crash': [{ acting: 'another', says: unfit('unhealthy') }],
+  'app-hang': [{ acting: 'another', says: unfit('unhealthy') }],
+  'app-errors': [{ acting: 'another', says: unfit('unhealthy') }],
+  'nva-crash': [{ acting: 'another', says: unfit('lost') }],
+  'nva-freeze': [{ acting: 'another', says: unfit('lost') }],
+  // Users are served all the while. Whether the observer says so before silence counts as loss depends on its period.
+  'partition-control': [
+    { acting: 'hit', says: /REGION \S unknown for .*does not answer, but observer hq is answered/ },
+    { acting: 'another', says: unfit('lost') },
+  ],
+  'session-down': [{ acting: 'hit', says: /REGION \S healthy for .*1 of 2 instances hold the route/ }],
+  'ingestion-down': [{ acting: 'hit', says: unfit('healthy') }],
+  'storage-down': [{ acting: 'hit', says: /HTTP 503 (ledger|view)-read/, exitCode: 9 }],
+  'control-crash': [{ acting: 'hit', says: /keeps running on its last orders/, exitCode: 9 }],
   // Times of agents are taken by the clock of whoever receives them.
-  'clock-skew': { acting: 'hit', says: unfit('healthy') },
+  'clock-skew': [{ acting: 'hit', says: unfit('healthy') }],
 };
+
+/** The line of the explanation that is true as `TRUTHS` has it, undefined when none is. */
+export function trueLine(kind: FaultKind, hit: string, { lines, exitCode }: Explained): string | undefined {
+  for (const { acting, says, exitCode: wantedCode = 0 } of TRUTHS[kind]) {
+    // Who cannot read the ledger does not say who acts.
+    const isActing = wantedCode !== 0 || (lines[0]?.includes(`${hit} acts`) ?? false) === (acting === 'hit');
+    const wanted = new RegExp(says.source.replace('REGION', hit));
+    const line = lines.find((one) => wanted.test(one));
+    if (line !== undefined && isActing && exitCode === wantedCode) return line;
+  }
+  return undefined;
+}
+
+/** What `anycastctl explain` printed, and its exit code. */
+export interface Explained {
+  readonly exitCode: number;
+  readonly lines: readonly string[];
+}
 
 export interface EveryFaultResult {
   readonly ok: boolean;
@@ -72,8 +93,6 @@ async function breakOnce(lab: Lab, kind: FaultKind): Promise<Told> {
   const hit = await actingOf(lab);
   const begun = await lab.faults.begin(faultIn(lab, kind, hit));
   if (!begun.ok) throw new Error(`${kind}: ${begun.error.detail}`);
-  const { acting, says, exitCode = 0 } = TRUTHS[kind];
-  const wanted = new RegExp(says.source.replace('REGION', hit));
   const startMs = performance.now();
   const sinceMs = () => Math.round(performance.now() - startMs);
   let told: Told = { kind, ok: false, ms: 0, explained: '' };
@@ -83,10 +102,8 @@ async function breakOnce(lab: Lab, kind: FaultKind): Promise<Told> {
     const isServed = lab.world().vips.every((vip) => vip.outageSinceMs === null);
     servedAtMs = isServed ? Math.min(servedAtMs, sinceMs()) : Number.POSITIVE_INFINITY;
     const answer = await explain(lab);
-    const line = answer.lines.find((one) => wanted.test(one));
-    const isActing = exitCode !== 0 || (answer.lines[0]?.includes(`${hit} acts`) ?? false) === (acting === 'hit');
-    const ok = sinceMs() - servedAtMs >= UNBROKEN_MS && line !== undefined && isActing && answer.exitCode === exitCode;
-    told = { kind, ok, ms: sinceMs(), explained: (ok ? line : answer.lines.join(' | ')).trim() };
+    const line = sinceMs() - servedAtMs >= UNBROKEN_MS ? trueLine(kind, hit, answer) : undefined;
+    told = { kind, ok: line !== undefined, ms: sinceMs(), explained: (line ?? answer.lines.join(' | ')).trim() };
   }
   await lab.faults.end(begun.value.id);
   return told;
@@ -110,7 +127,7 @@ function faultIn(lab: Lab, kind: FaultKind, region: string): Fault {
 }
 
 /** `anycastctl explain` as an operator runs it. */
-async function explain(lab: Lab): Promise<{ exitCode: number; lines: readonly string[] }> {
+async function explain(lab: Lab): Promise<Explained> {
   const lines: string[] = [];
   const terminal: Terminal = {
     print: (line) => void lines.push(line),

@@ -4,10 +4,15 @@ import { build, type Plugin } from 'esbuild';
 
 /**
  * What the package starts the runtime with: a small young generation, because the agent's garbage is short-lived, space
- * before speed in the old one, and the quick compiler only: the thorough one costs five megabytes and an agent that
- * mostly waits gains nothing by it. At 200 vips that halves its memory (`npm run bench -- --only agent-memory`).
+ * before speed in the old one, and the quick compiler only: the two thorough ones cost fourteen megabytes at 200 vips and
+ * save a hundredth of a core (`npm run bench -- --only agent-memory`).
  */
-export const RUNTIME_FLAGS: readonly string[] = ['--max-semi-space-size=1', '--optimize-for-size', '--no-opt'];
+export const RUNTIME_FLAGS: readonly string[] = [
+  '--max-semi-space-size=1',
+  '--optimize-for-size',
+  '--no-opt',
+  '--no-maglev',
+];
 
 /** glibc keeps an arena per thread, and each keeps what its thread once needed: one is enough for an agent. */
 export const RUNTIME_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' };
