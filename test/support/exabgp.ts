@@ -31,11 +31,11 @@ neighbor ${peerAddress} {
 `;
 }
 
-/** Reports go to one file; lines appended to another are ExaBGP's commands. */
+/** Reports go to one file; lines appended to another are ExaBGP's commands, also those from before `tail` ran. */
 const script = (folder: string) => `#!/bin/sh
 exec 3<&0
 cat <&3 >${folder}/reports &
-exec tail -n 0 -f ${folder}/commands
+exec tail -n +1 -f ${folder}/commands
 `;
 
 interface Report {
