@@ -34,7 +34,7 @@ export const TRUTHS: Readonly<Record<FaultKind, readonly Truth[]>> = {
   'nva-freeze': [{ acting: 'another', says: unfit('lost') }],
   // Users are served all the while. Whether the observer says so before silence counts as loss depends on its period.
   'partition-control': [
-    { acting: 'hit', says: /REGION \S unknown for .*does not answer, but observer hq is answered/ },
+    { acting: 'hit', says: /REGION \S unknown for .*does not answer, but observer \S+ is answered/ },
     { acting: 'another', says: unfit('lost') },
   ],
   'session-down': [{ acting: 'hit', says: /REGION \S healthy for .*1 of 2 instances hold the route/ }],

@@ -4,8 +4,8 @@ import { build, type Plugin } from 'esbuild';
 
 /**
  * What the package starts the runtime with: a small young generation, because the agent's garbage is short-lived, space
- * before speed in the old one, and the quick compiler only: the two thorough ones cost fourteen megabytes at 200 vips and
- * save a hundredth of a core (`npm run bench -- --only agent-memory`).
+ * before speed in the old one, and the quick compiler only: what the thorough ones keep costs more memory than an agent that
+ * mostly waits gets time for. `npm run bench -- --only agent-memory` prints what it takes.
  */
 export const RUNTIME_FLAGS: readonly string[] = [
   '--max-semi-space-size=1',
